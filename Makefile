@@ -1,0 +1,58 @@
+# Everything happens in .venv, from locked packages. PYTHON picks the interpreter (3.11 or later).
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+# What a stamp stands for: the lock is installed; the project is installed and its kernel built.
+LOCKED := $(VENV)/.locked
+BUILT := $(VENV)/.built
+KERNEL := $(wildcard barengine/kernel/*.pyx barengine/kernel/*.pxd)
+ARGS ?=
+
+.PHONY: setup lint test demo fmt lock clean
+.DELETE_ON_ERROR:
+
+setup: $(BUILT)
+
+$(VENV)/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or later is needed: make PYTHON=python3.12")'
+	$(PYTHON) -m venv $(VENV)
+
+$(LOCKED): requirements/dev.txt | $(VENV)/bin/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	@touch $@
+
+$(BUILT): $(LOCKED) pyproject.toml setup.py $(KERNEL)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+lint: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+test: setup
+	$(BIN)/pytest $(ARGS)
+
+demo: setup
+	$(BIN)/barengine demo $(ARGS)
+
+fmt: setup
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+# Resolve anew, for every supported Python at once. The resolver lives in its own environment.
+lock:
+	$(PYTHON) -m venv $(VENV)-lock
+	$(VENV)-lock/bin/python -m pip install --quiet --disable-pip-version-check uv
+	$(VENV)-lock/bin/uv pip compile pyproject.toml --quiet --upgrade --universal --python-version 3.11 \
+	    --generate-hashes --no-header --all-extras --group dev --output-file requirements/dev.txt
+	$(VENV)-lock/bin/uv pip compile pyproject.toml --quiet --universal --python-version 3.11 \
+	    --generate-hashes --no-header --no-annotate --extra registry --constraint requirements/dev.txt \
+	    --output-file requirements/run.txt
+
+clean:
+	rm -rf $(VENV) $(VENV)-lock build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache \
+	    .hypothesis .import_linter_cache
+	rm -f barengine/kernel/*.c barengine/kernel/*.cpp barengine/kernel/*.so
+	find barengine tests -name __pycache__ -type d -prune -exec rm -rf {} +

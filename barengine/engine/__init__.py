@@ -1,0 +1,1 @@
+"""The engine of one partition: synchronous, takes bytes and time, returns effects."""

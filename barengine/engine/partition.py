@@ -1,0 +1,266 @@
+"""The engine of one partition: batches and time in, effects out.
+
+"The input log is the changelog": open windows are stored nowhere. A commit stores C (everything
+before it is processed) and L (the first tick of an open window); recovery reads [L, C) again and
+finds the same windows, because each tick there is skipped if and only if its bucket was closed
+at C, which the stored closed_through says, or it was rejected, which the stored ranges say.
+docs/recovery.md tells why that is enough.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from barengine.engine.rejected import RejectedOffsets
+from barengine.engine.state import (
+    PartitionRecord,
+    StateImage,
+    StateRecord,
+    broker_record,
+    differences,
+    partition_record,
+    series_record,
+    series_tombstone,
+)
+from barengine.errors import StateError
+from barengine.kernel import BarBlock, BrokerState, Kernel, Outcome, RecordBatch, Reject
+from barengine.model import LatePolicy
+
+_BAR_BYTES: Final = 192
+"""About one bar record with its key: to guess how large the next transaction will be."""
+
+
+@dataclass(frozen=True, slots=True)
+class LogRange:
+    """What the input partition holds now: offsets [start, end)."""
+
+    start: int
+    end: int
+
+
+@dataclass(slots=True)
+class Snapshot:
+    """Everything one transaction must carry, taken at one instant."""
+
+    commit_offset: int
+    low_water: int
+    seq: int
+    bars: BarBlock
+    late: list[Reject]
+    dead: list[Reject]
+    dropped: list[Reject]
+    """Late ticks under LATE_POLICY=drop: they leave as counts alone."""
+    state: list[StateRecord]
+
+
+@dataclass(slots=True)
+class _Pending:
+    """Rejects on their way out."""
+
+    late: list[Reject] = field(default_factory=list)
+    dead: list[Reject] = field(default_factory=list)
+    dropped: list[Reject] = field(default_factory=list)
+    size: int = 0
+
+
+class PartitionEngine:
+    """Live processing, replay and snapshots of one partition.
+
+    Args:
+        kernel: a fresh kernel, built with ``began_whole`` of :meth:`began_whole`.
+        image: the stored state, empty where there is none.
+        log: what the input partition holds now.
+        fingerprint: settings that give stored offsets their meaning.
+        start: where to begin without state.
+        late_policy: whether late ticks leave, or are only counted.
+
+    Raises:
+        StateError: the state and the log, or the state and the settings, do not fit.
+    """
+
+    def __init__(
+        self,
+        kernel: Kernel,
+        image: StateImage,
+        log: LogRange,
+        fingerprint: Mapping[str, str],
+        start: int,
+        late_policy: LatePolicy,
+    ) -> None:
+        self.kernel = kernel
+        self._fingerprint = dict(fingerprint)
+        self._late_policy = late_policy
+        self._pending = _Pending()
+        self._rejected = RejectedOffsets(image.rejected)
+        self._tombstones: list[StateRecord] = []
+        self._written: dict[str, BrokerState] = dict(image.brokers)
+        stored = image.partition
+        if stored is None:
+            stored = PartitionRecord(start, start, 0, self.began_whole(image, start), "{}")
+        else:
+            _check(stored, log, self._fingerprint)
+        self._whole = stored.began_whole
+        self.seq = stored.seq
+        self.commit_offset = stored.commit_offset
+        self.position = stored.low_water
+        self.low_water = stored.low_water
+        self.live_records = 0
+        kernel.load(list(image.brokers.values()), list(image.series.values()))
+
+    @staticmethod
+    def began_whole(image: StateImage, start: int) -> bool:
+        """Whether the engine has seen the log from its very first record on."""
+        return image.partition.began_whole if image.partition else start == 0
+
+    @property
+    def replaying(self) -> bool:
+        """Still inside [L, C): nothing closes, nothing leaves."""
+        return self.position < self.commit_offset
+
+    @property
+    def pending_bytes(self) -> int:
+        """About how large the next transaction is so far, and what waits to be counted."""
+        return self.kernel.pending * _BAR_BYTES + self._pending.size
+
+    @property
+    def has_output(self) -> bool:
+        """Whether bars or rejected records wait to leave, or dropped ones to be counted."""
+        return bool(self.kernel.pending or self._pending.size)
+
+    def feed(self, batch: RecordBatch, next_offset: int, wall_ns: int) -> Outcome:
+        """Take a batch up to ``next_offset`` (which may lie beyond its last record).
+
+        Where ``need_schema`` comes back, add that schema to the kernel and feed the same batch
+        again: it goes on at ``position``. A batch that lies before ``position`` does nothing.
+        """
+        if next_offset <= self.position:
+            return Outcome(self.position, None, 0, 0, [])
+        if self.replaying:
+            outcome = self._replay(batch, min(next_offset, self.commit_offset))
+            if outcome.need_schema is not None or self.position >= next_offset:
+                return outcome
+        outcome = self.kernel.process(batch, self.position, next_offset, wall_ns)
+        self.position = outcome.next_offset
+        self.live_records += outcome.records
+        self._keep(outcome.rejects)
+        self.kernel.drain()
+        return outcome
+
+    def skip_to(self, next_offset: int) -> None:
+        """Nothing of interest stands before ``next_offset`` (control batches, compaction)."""
+        self.position = max(self.position, next_offset)
+
+    def _replay(self, batch: RecordBatch, stop: int) -> Outcome:
+        skip = self._rejected.within(self.position, stop)
+        outcome = self.kernel.process(batch, self.position, stop, 0, replay=True, skip=skip)
+        if outcome.rejects:
+            raise StateError(
+                f"offset {outcome.rejects[0].offset} was read before, but the schema registry "
+                "does not know its schema id any more: register that schema again"
+            )
+        self.position = outcome.next_offset
+        return outcome
+
+    def _keep(self, rejects: Sequence[Reject]) -> None:
+        for reject in rejects:
+            kept = reject
+            if reject.reason.revocable:
+                self._rejected.add(reject.offset)
+            if not reject.reason.late:
+                self._pending.dead.append(reject)
+            elif self._late_policy is LatePolicy.TOPIC:
+                self._pending.late.append(reject)
+            else:
+                kept = reject._replace(key=None, value=None, headers=b"")
+                self._pending.dropped.append(kept)
+            # dropped ones weigh too: a flood of them must not pile up until the next commit
+            size = len(kept.key or b"") + len(kept.value or b"") + len(kept.headers)
+            self._pending.size += size + _BAR_BYTES
+
+    def observe(self, observed_ns: int) -> None:
+        """Observed silence in total so far; closes what a silent broker left open."""
+        if not self.replaying:
+            self.kernel.advance(observed_ns)
+
+    def resume_silence(self, wall_ns: int) -> None:
+        """Nothing arrived since the last owner's: the time since then was silence too."""
+        self.kernel.resume_silence(wall_ns)
+
+    def evict(self, before_wall_ns: int) -> None:
+        """Forget series that were silent since; their stored records become tombstones.
+
+        Without effect in replay: what is open at C is not known yet.
+        """
+        if self.replaying:
+            return
+        self._tombstones += [
+            series_tombstone(*names) for names in self.kernel.evict(before_wall_ns)
+        ]
+
+    def snapshot(self) -> Snapshot:
+        """Close everything due and take all that one transaction must carry.
+
+        The engine goes on as if it had been committed: if the transaction fails, the engine
+        must be thrown away and recovered.
+
+        Raises:
+            RuntimeError: still in replay; C would go back and half-read windows would close.
+        """
+        if self.replaying:
+            raise RuntimeError(f"no snapshot at {self.position}, before C {self.commit_offset}")
+        self.kernel.drain()
+        low_water = self.kernel.low_water()
+        self.low_water = self.position if low_water is None else low_water
+        self.commit_offset = self.position
+        self.seq += 1
+        pending, self._pending = self._pending, _Pending()
+        return Snapshot(
+            self.commit_offset,
+            self.low_water,
+            self.seq,
+            self.kernel.take_bars(),
+            pending.late,
+            pending.dead,
+            pending.dropped,
+            self._take_state(),
+        )
+
+    def _take_state(self) -> list[StateRecord]:
+        records = self._tombstones + [series_record(state) for state in self.kernel.take_series()]
+        self._tombstones = []
+        for state in self.kernel.brokers():
+            if self._written.get(state.broker) != state:
+                self._written[state.broker] = state
+                records.append(broker_record(state))
+        records += self._rejected.take_records(self.low_water)
+        own = PartitionRecord(
+            self.commit_offset,
+            self.low_water,
+            self.seq,
+            self._whole,
+            json.dumps(self._fingerprint, sort_keys=True),
+        )
+        return [*records, partition_record(own)]
+
+
+def _check(stored: PartitionRecord, log: LogRange, fingerprint: dict[str, str]) -> None:
+    changed = differences(stored.fingerprint, fingerprint)
+    if changed:
+        raise StateError(
+            f"the state was written with other settings: {'; '.join(changed)}. Set them back, "
+            "or start anew under another GROUP_ID or CONTEXT"
+        )
+    if stored.low_water < log.start:
+        raise StateError(
+            f"offsets {stored.low_water} to {log.start - 1} are needed to go on and are gone from "
+            "the input topic (retention): give it a longer retention.ms than window + grace + the "
+            "longest stop, and start anew under another GROUP_ID or CONTEXT"
+        )
+    if stored.commit_offset > log.end:
+        raise StateError(
+            f"the state says {stored.commit_offset} records are processed, the input topic ends "
+            f"at {log.end}: it was made anew or cut; start anew under another GROUP_ID or CONTEXT"
+        )

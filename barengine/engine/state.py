@@ -1,0 +1,220 @@
+"""State records: what one partition must remember beside its input log.
+
+They live in the compacted state topic, in the partition with the input partition's number, and
+are written in the transaction whose bars they belong to. Keys are text, parts joined by ``|``:
+
+    partition            PartitionRecord   C, L, seq and the fingerprint: the only truth
+    broker|NAME          BrokerState       clocks of one broker
+    series|NAME|SYMBOL   SeriesState       only under WATERMARK=series
+    rejected|BLOCK       ranges            offsets >= L that were rejected for a revocable reason
+
+A value is one version byte, then the Avro binary of the schemas below; a tombstone forgets.
+No record grows without bound: a ``rejected`` record covers 65536 offsets, the others one name.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from itertools import pairwise
+from typing import Any, Final, NamedTuple
+
+import fastavro
+
+from barengine.errors import StateError
+from barengine.kernel import BrokerState, SeriesState
+from barengine.naming import join, split
+
+VERSION: Final = 1
+
+
+class StateRecord(NamedTuple):
+    """One record for the state topic; ``value`` None is a tombstone."""
+
+    key: bytes
+    value: bytes | None
+
+
+class PartitionRecord(NamedTuple):
+    """The partition's own record."""
+
+    commit_offset: int
+    """C: everything before it is processed."""
+    low_water: int
+    """L: smallest first offset of an open window, else C. Recovery re-reads [L, C)."""
+    seq: int
+    """Grows by one with every commit; two writers would make it jump back."""
+    began_whole: bool
+    """The engine began at the log's first record, so no bar is partial."""
+    fingerprint: str
+    """JSON object of the settings that give [L, C) its meaning."""
+
+
+def _schema(name: str, fields: Iterable[tuple[str, str]]) -> Any:
+    return fastavro.parse_schema(
+        {
+            "type": "record",
+            "name": f"barengine.state.{name}",
+            "fields": [{"name": key, "type": kind} for key, kind in fields],
+        }
+    )
+
+
+_PARTITION: Final = _schema(
+    "Partition",
+    zip(
+        PartitionRecord._fields,
+        ("long", "long", "long", "boolean", "string"),
+        strict=True,
+    ),
+)
+_BROKER: Final = _schema("Broker", [(name, "long") for name in BrokerState._fields[1:]])
+_SERIES: Final = _schema("Series", [(name, "long") for name in SeriesState._fields[2:]])
+_RANGES: Final = fastavro.parse_schema({"type": "array", "items": "long"})
+
+PARTITION_KEY: Final = b"partition"
+
+
+def _encode(schema: Any, value: Any) -> bytes:
+    out = io.BytesIO()
+    out.write(bytes([VERSION]))
+    fastavro.schemaless_writer(out, schema, value)
+    return out.getvalue()
+
+
+def _decode(schema: Any, key: bytes, value: bytes) -> Any:
+    if not value or value[0] != VERSION:
+        raise StateError(
+            f"state record {key.decode(errors='replace')!r} has version "
+            f"{value[0] if value else 'none'}, this release reads version {VERSION}: "
+            "run the release that wrote it"
+        )
+    stream = io.BytesIO(value[1:])
+    try:
+        decoded = fastavro.schemaless_reader(stream, schema, None)
+    except Exception as error:  # fastavro raises many kinds on damaged bytes
+        raise _damaged(key, str(error)) from error
+    if stream.read(1):
+        raise _damaged(key, "bytes behind its last field")
+    return decoded
+
+
+def _damaged(key: bytes, what: str) -> StateError:
+    return StateError(f"state record {key.decode(errors='replace')!r} is damaged: {what}")
+
+
+def partition_record(record: PartitionRecord) -> StateRecord:
+    """Encode the partition's own record."""
+    return StateRecord(PARTITION_KEY, _encode(_PARTITION, record._asdict()))
+
+
+def broker_record(state: BrokerState) -> StateRecord:
+    """Encode the clocks of one broker."""
+    return StateRecord(join("broker", state.broker).encode(), _encode(_BROKER, state._asdict()))
+
+
+def series_record(state: SeriesState) -> StateRecord:
+    """Encode what one series must remember."""
+    key = join("series", state.broker, state.symbol).encode()
+    return StateRecord(key, _encode(_SERIES, state._asdict()))
+
+
+def series_tombstone(broker: str, symbol: str) -> StateRecord:
+    """Forget one series."""
+    return StateRecord(join("series", broker, symbol).encode(), None)
+
+
+def ranges_record(block: int, ranges: list[tuple[int, int]]) -> StateRecord:
+    """Encode half-open offset ranges of one block; none make a tombstone."""
+    key = join("rejected", str(block)).encode()
+    if not ranges:
+        return StateRecord(key, None)
+    return StateRecord(key, _encode(_RANGES, [edge for pair in ranges for edge in pair]))
+
+
+@dataclass(slots=True)
+class StateImage:
+    """The state of one partition as the topic tells it: the newest record of each key."""
+
+    partition: PartitionRecord | None = None
+    brokers: dict[str, BrokerState] = field(default_factory=dict)
+    series: dict[tuple[str, str], SeriesState] = field(default_factory=dict)
+    rejected: dict[int, list[tuple[int, int]]] = field(default_factory=dict)
+
+    @classmethod
+    def read(cls, records: Iterable[tuple[bytes | None, bytes | None]]) -> StateImage:
+        """Replay a state partition from its beginning.
+
+        Raises:
+            StateError: a record is damaged, of an unknown kind or version, or ``seq`` went
+                back, which only a second writer could have done.
+        """
+        image = cls()
+        for key, value in records:
+            image.apply(key, value)
+        return image
+
+    def apply(self, key: bytes | None, value: bytes | None) -> None:
+        """Take one more record of the topic."""
+        try:
+            kind, *names = split((key or b"").decode())
+        except ValueError as error:
+            raise StateError(f"state record key {key!r} cannot be read") from error
+        match kind, names:
+            case "partition", []:
+                self._apply_partition(key or b"", value)
+            case "broker", [broker]:
+                self.brokers.pop(broker, None)
+                if value is not None:
+                    clocks = _decode(_BROKER, key or b"", value)
+                    self.brokers[broker] = BrokerState(broker=broker, **clocks)
+            case "series", [broker, symbol]:
+                self.series.pop((broker, symbol), None)
+                if value is not None:
+                    clocks = _decode(_SERIES, key or b"", value)
+                    self.series[broker, symbol] = SeriesState(broker, symbol, **clocks)
+            case "rejected", [block] if block.isdecimal():
+                self._apply_ranges(int(block), key or b"", value)
+            case _:
+                raise StateError(f"state record key {key!r} is of no known kind")
+
+    def _apply_partition(self, key: bytes, value: bytes | None) -> None:
+        if value is None:
+            self.partition = None
+            return
+        record = PartitionRecord(**_decode(_PARTITION, key, value))
+        if self.partition is not None and record.seq <= self.partition.seq:
+            raise StateError(
+                f"commit {record.seq} follows commit {self.partition.seq} in the state topic: "
+                "two engines wrote it; run each input topic and group once, or set CONTEXT"
+            )
+        self.partition = record
+
+    def _apply_ranges(self, block: int, key: bytes, value: bytes | None) -> None:
+        self.rejected.pop(block, None)
+        if value is not None:
+            edges = _decode(_RANGES, key, value)
+            if len(edges) % 2 or any(a >= b for a, b in pairwise(edges)):
+                raise _damaged(key, "its offsets are no ranges")
+            self.rejected[block] = list(zip(edges[::2], edges[1::2], strict=True))
+
+
+def differences(stored: str, current: dict[str, str]) -> list[str]:
+    """What changed between a stored fingerprint and the current one, one phrase a setting.
+
+    Raises:
+        StateError: the stored fingerprint is no JSON object.
+    """
+    try:
+        before = json.loads(stored)
+    except ValueError as error:
+        raise _damaged(PARTITION_KEY, f"fingerprint {error}") from error
+    if not isinstance(before, dict):
+        raise _damaged(PARTITION_KEY, "its fingerprint is no JSON object")
+    return [
+        f"{name} was {before.get(name, 'unset')}, is now {current.get(name, 'unset')}"
+        for name in sorted(before.keys() | current.keys())
+        if before.get(name) != current.get(name)
+    ]

@@ -1,0 +1,1 @@
+"""Everything that crosses the wire: brokers and the schema registry."""

@@ -1,0 +1,218 @@
+"""Topics: what there is, and making what there is not. Waiting for a broker to be there."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from aiokafka import errors as kafka
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
+from aiokafka.conn import collect_hosts, create_conn
+from aiokafka.protocol.metadata import MetadataRequest
+
+from barengine.errors import BarengineError, ConfigurationError, KafkaUnavailableError
+from barengine.kafka.client import ConnectionConfig
+from barengine.kafka.translate import summary, translate
+
+BROKER_DEFAULT: Final = -1
+
+_REQUEST_MS: Final = 15_000
+_CREATE_S: Final = 30.0
+_POLL_S: Final = 0.1
+_WAITS_S: Final = (0.2, 0.5, 1.0, 2.0, 5.0)
+"""Between attempts to reach a broker; the last one repeats."""
+
+_NO_LEADER: Final = -1
+_CONFIG: Final = (
+    "max.message.bytes",
+    "cleanup.policy",
+    "retention.ms",
+    "message.timestamp.after.max.ms",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class TopicInfo:
+    """A topic as it is. ``cleanup_policy`` in Kafka's words, such as ``compact,delete``."""
+
+    name: str
+    partitions: int
+    max_message_bytes: int
+    cleanup_policy: str
+    retention_ms: int
+    """-1: unlimited."""
+    timestamp_after_max_ms: int | None
+    """How far ahead of its clock the broker takes a record's timestamp; None before Kafka 3.6."""
+
+
+@dataclass(frozen=True, slots=True)
+class TopicSpec:
+    """A topic as it shall be; BROKER_DEFAULT leaves a number to the broker."""
+
+    name: str
+    partitions: int
+    replication_factor: int = BROKER_DEFAULT
+    config: Mapping[str, str] = field(default_factory=dict)
+
+
+async def describe(connection: ConnectionConfig, topics: Sequence[str]) -> dict[str, TopicInfo]:
+    """Those of the topics that exist; asking makes none.
+
+    Raises:
+        KafkaUnavailableError, ConfigurationError: no answer, or not allowed.
+    """
+    async with _admin(connection, "describing topics") as admin:
+        counts = await _partition_counts(admin, topics)
+        return {name: await _info(admin, name, count) for name, count in counts.items()}
+
+
+async def create(connection: ConnectionConfig, specs: Sequence[TopicSpec]) -> None:
+    """Make the topics, and wait until each partition has a leader. Existing ones stay.
+
+    Raises:
+        ConfigurationError: the broker refuses a topic, or one exists with fewer partitions.
+        KafkaUnavailableError: not done in time.
+    """
+    if not specs:
+        return
+    async with _admin(connection, "making topics") as admin:
+        new = [
+            NewTopic(
+                spec.name,
+                spec.partitions,
+                spec.replication_factor,
+                # aiokafka insists on one of the three, where the protocol knows a default
+                {} if BROKER_DEFAULT in (spec.partitions, spec.replication_factor) else None,
+                dict(spec.config),
+            )
+            for spec in specs
+        ]
+        response = await admin.create_topics(new, timeout_ms=_REQUEST_MS)
+        for name, code, message in response.topic_errors:
+            _check_created(name, kafka.for_code(code), message)
+        await _wait_until_known(admin, specs)
+
+
+async def wait_for_broker(connection: ConnectionConfig, on_wait: Callable[[str], None]) -> None:
+    """Return when a broker answers; ``on_wait`` is told once why that takes a while.
+
+    Raises:
+        ConfigurationError: a broker answers, but refuses the login: waiting would not help.
+    """
+    for attempt in range(10**9):
+        try:
+            async with _admin(connection, f"connecting to {connection.bootstrap_servers}"):
+                return
+        except KafkaUnavailableError as error:
+            reason = await _reason(connection) or str(error)
+        if attempt == 0:
+            on_wait(reason)
+        await asyncio.sleep(_WAITS_S[min(attempt, len(_WAITS_S) - 1)])
+
+
+@asynccontextmanager
+async def _admin(connection: ConnectionConfig, doing: str) -> AsyncIterator[Any]:
+    admin = AIOKafkaAdminClient(**connection.kwargs(), request_timeout_ms=_REQUEST_MS)
+    try:
+        await admin.start()
+        yield admin
+    except BarengineError:
+        raise
+    except (kafka.KafkaError, TimeoutError) as error:
+        raise translate(error, doing) from error
+    finally:
+        await admin.close()
+
+
+async def _topics(admin: Any, topics: Sequence[str]) -> list[Any]:
+    """Metadata of topics; ``AIOKafkaAdminClient.describe_topics`` would make missing ones."""
+    client = admin._client
+    request = MetadataRequest(list(topics), allow_auto_topic_creation=False)
+    response = await client.send(client.get_random_node(), request)
+    return list(response.topics)
+
+
+async def _partition_counts(admin: Any, topics: Sequence[str]) -> dict[str, int]:
+    counts = {}
+    for code, name, _, partitions in await _topics(admin, topics):
+        error = kafka.for_code(code)
+        if error is kafka.NoError:
+            counts[name] = len(partitions)
+        elif error is not kafka.UnknownTopicOrPartitionError:
+            raise translate(error(name), f"describing topic {name}")
+    return counts
+
+
+async def _info(admin: Any, name: str, partitions: int) -> TopicInfo:
+    wanted = ConfigResource(ConfigResourceType.TOPIC, name, dict.fromkeys(_CONFIG, ""))
+    [response] = await admin.describe_configs([wanted])
+    [(code, _, _, _, entries)] = response.resources
+    if code:
+        raise translate(kafka.for_code(code)(name), f"describing topic {name}")
+    values = {entry[0]: entry[1] for entry in entries}
+    max_message_bytes, cleanup_policy, retention_ms, after_max_ms = map(values.get, _CONFIG)
+    return TopicInfo(
+        name,
+        partitions,
+        int(max_message_bytes or 0),
+        cleanup_policy or "",
+        int(retention_ms or BROKER_DEFAULT),
+        int(after_max_ms) if after_max_ms else None,
+    )
+
+
+def _check_created(name: str, error: Any, message: str | None) -> None:
+    if error in (kafka.NoError, kafka.TopicAlreadyExistsError):
+        return
+    problem = translate(error(message or name), f"making topic {name}")
+    if isinstance(problem, ConfigurationError) or error.retriable:
+        raise problem
+    raise ConfigurationError(f"topic {name} cannot be made: {message or error.__name__}")
+
+
+async def _wait_until_known(admin: Any, specs: Sequence[TopicSpec]) -> None:
+    async with asyncio.timeout(_CREATE_S):
+        missing = list(specs)
+        while missing:
+            missing = await _not_known(admin, missing)
+            await asyncio.sleep(_POLL_S if missing else 0)
+
+
+async def _not_known(admin: Any, specs: Sequence[TopicSpec]) -> list[TopicSpec]:
+    """The topics that lack a partition or a leader as yet."""
+    leaders: dict[str, list[int]] = {}
+    for code, name, _, partitions in await _topics(admin, [spec.name for spec in specs]):
+        if not code:
+            leaders[name] = [partition[2] for partition in partitions]
+    for spec in specs:
+        have = len(leaders.get(spec.name, ()))
+        if 0 < have < spec.partitions:
+            raise ConfigurationError(
+                f"topic {spec.name} exists with {have} partitions, {spec.partitions} are needed: "
+                "add partitions, or use another name"
+            )
+    return [spec for spec in specs if _NO_LEADER in leaders.get(spec.name, [_NO_LEADER])]
+
+
+async def _reason(connection: ConnectionConfig) -> str | None:
+    """Why no broker could be used: aiokafka only logs it, and a refused login looks like no broker.
+
+    Raises:
+        ConfigurationError: a login was refused.
+    """
+    options = connection.kwargs()
+    hosts = collect_hosts(options.pop("bootstrap_servers"))
+    for host, port, _ in hosts:
+        try:
+            conn = await create_conn(host, port, request_timeout_ms=_REQUEST_MS, **options)
+        except (OSError, kafka.KafkaError, TimeoutError) as error:
+            problem = translate(error, f"connecting to {host}:{port}")
+            if isinstance(problem, ConfigurationError):
+                raise problem from error
+            return f"{host}:{port}: {summary(error)}"
+        conn.close()
+    return None

@@ -1,0 +1,65 @@
+"""Ending aiokafka's clients for good, even when they would wait for a broker that is gone."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any, Final
+
+_STOP_S: Final = 10.0
+"""For a clean stop: leaving the group, answers on their way."""
+
+_CANCEL_S: Final = 3.0
+_CLOSE_S: Final = 5.0
+
+
+async def stop_consumer(consumer: Any) -> None:
+    """Stop a consumer, by force if it takes too long. Raises nothing of its own."""
+    try:
+        async with asyncio.timeout(_STOP_S):
+            await consumer.stop()
+    except asyncio.CancelledError:
+        # aiokafka cancels its tasks and awaits them; one that had not run yet raises this here.
+        await _force(consumer)
+        if (task := asyncio.current_task()) is not None and task.cancelling():
+            raise
+    except Exception:  # whatever it is, the consumer must go
+        await _force(consumer)
+
+
+async def _force(consumer: Any) -> None:
+    parts = (consumer._coordinator, consumer._fetcher)
+    await cancel_tasks_of(*(part for part in parts if part is not None))
+    await close_client(consumer._client)
+
+
+async def close_client(client: Any) -> None:
+    """Close all connections of an ``AIOKafkaClient``, waiting a bounded time for each."""
+    try:
+        async with asyncio.timeout(_CLOSE_S):
+            await client.close()
+    except Exception:  # a peer that is gone cannot be told
+        return
+
+
+async def cancel_tasks_of(*owners: object) -> None:
+    """Cancel every task that runs a method of one of these objects, and wait for them.
+
+    aiokafka keeps the tasks of its producer in a local variable, where nothing else finds them.
+    """
+    for _ in range(3):  # a cancelled parent may await its children first and be cancelled again
+        tasks = _tasks_of(owners)
+        if not tasks:
+            return
+        for task in tasks:
+            task.cancel()
+        await asyncio.wait(tasks, timeout=_CANCEL_S)
+
+
+def _tasks_of(owners: tuple[object, ...]) -> set[asyncio.Task[Any]]:
+    found = set()
+    for task in asyncio.all_tasks():
+        frame = getattr(task.get_coro(), "cr_frame", None)
+        receiver = None if frame is None else frame.f_locals.get("self")
+        if any(receiver is owner for owner in owners):
+            found.add(task)
+    return found

@@ -1,0 +1,162 @@
+"""Whole record batches as bytes: the only file that reaches into aiokafka's fetcher.
+
+aiokafka 0.14 turns a fetch response into records inside two coroutine functions of ``Fetcher``,
+through names of their module: ``_proc_fetch_request`` wraps the bytes of a partition in
+``MemoryRecords``, ``PartitionRecords`` and ``FetchResult``; ``fetched_records`` drains those by
+``FetchResult.getall``. Here both are built anew from their own code, with a copy of the module's
+names in which these three are ours, and bound to one consumer's fetcher. Positions, assignments,
+errors and sockets stay aiokafka's; every other consumer of the process stays as it was.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from types import FunctionType, MethodType
+from typing import Any, Final
+
+import aiokafka
+from aiokafka.consumer import fetcher as module
+from aiokafka.protocol.fetch import FetchRequest
+from aiokafka.structs import TopicPartition
+
+from barengine.kafka.raw import (
+    Fetch,
+    RawPartition,
+    RawRecords,
+    RawResult,
+    end_of_log,
+)
+from barengine.kafka.silence import PartitionWatch
+
+__all__ = ["Fetch", "FetchHook", "check_internals"]
+
+_VERSION: Final = "0.14."
+
+_NAMES: Final = {
+    "_proc_fetch_request": (
+        *("MemoryRecords", "PartitionRecords", "FetchResult", "has_next", "size_in_bytes"),
+        *("_records", "_prefetch_backoff", "state_value", "position", "active"),
+        *("timestamp", "highwater", "lso"),
+    ),
+    "fetched_records": ("FetchResult", "_records", "getall", "has_more", "check_raise"),
+    "_get_actions_per_node": ("_records", "calculate_backoff", "paused", "position"),
+}
+"""Names that the functions we rebuild or feed must still use, or our classes are never asked."""
+
+_ATTRIBUTES: Final = ("_records", "_prefetch_backoff", "_fetch_max_wait_ms", "_fetch_waiters")
+
+_UNREAD_HOLDS_S: Final = 3600.0
+"""While data waits to be read, aiokafka asks a node for nothing, at most so long.
+
+Otherwise it would ask for the other partitions alone, and if those are idle the one just read
+waits for its next fetch until that request has timed out."""
+
+_PARTIAL_WAIT_MS: Final = 20
+"""Longest wait at the broker while a partition is paused, for the same reason: it may be resumed
+at any moment, and there is only one request per node."""
+
+_GRACE_NS: Final = 500_000_000
+"""How much later than the fetch wait an answer may come and still show silence."""
+
+
+class FetchHook:
+    """Makes one started consumer hand over :class:`Fetch` objects instead of records.
+
+    Args:
+        consumer: an ``AIOKafkaConsumer`` after ``start``, before its first assignment.
+        clock: monotonic time in ns.
+
+    Raises:
+        RuntimeError: this aiokafka is not the one that the hook was made for.
+    """
+
+    def __init__(self, consumer: Any, clock: Callable[[], int] = time.monotonic_ns) -> None:
+        fetcher = consumer._fetcher
+        check_internals(fetcher)
+        self._fetcher = fetcher
+        self._clock = clock
+        self._cap_ns = fetcher._fetch_max_wait_ms * 1_000_000 + _GRACE_NS
+        self._watches: dict[TopicPartition, PartitionWatch] = {}
+        fetcher._prefetch_backoff = _UNREAD_HOLDS_S
+        self._request = _rebuilt("_proc_fetch_request", fetcher)
+        fetcher._proc_fetch_request = self._observed_request
+        fetcher.fetched_records = _rebuilt("fetched_records", fetcher)
+
+    def watch(self, tp: TopicPartition) -> PartitionWatch:
+        """What the answers for this partition show."""
+        found = self._watches.get(tp)
+        if found is None:
+            found = self._watches[tp] = PartitionWatch(self._cap_ns)
+        return found
+
+    async def _observed_request(self, assignment: Any, node_id: int, request: Any) -> bool:
+        asked = [
+            (TopicPartition(topic, partition), offset)
+            for topic, partitions in request.topics
+            for partition, offset, _ in partitions
+        ]
+        for tp, _ in asked:  # set again by a successful answer, and by nothing else
+            assignment.state_value(tp).timestamp = None
+        if any(assignment.state_value(tp).paused for tp in assignment.tps):
+            request._max_wait_ms = min(request._max_wait_ms, _PARTIAL_WAIT_MS)
+        has_data: bool = await self._request(assignment, node_id, request)
+        now_ns = self._clock()
+        if assignment.active:
+            for tp, offset in asked:
+                self._answered(tp, offset, assignment.state_value(tp), now_ns)
+        return has_data
+
+    def _answered(self, tp: TopicPartition, offset: int, state: Any, now_ns: int) -> None:
+        watch = self.watch(tp)
+        if state.timestamp is None or state.paused:
+            watch.broken()
+        if state.timestamp is None:
+            return
+        end = end_of_log(state)
+        result = self._fetcher._records.get(tp)
+        if isinstance(result, RawResult):
+            result.observe(watch, now_ns, end)
+        else:
+            at_end = offset >= end
+            watch.handed(watch.answered(now_ns, at_end), at_end)
+
+
+_OURS: Final = {
+    "MemoryRecords": RawRecords,
+    "PartitionRecords": RawPartition,
+    "FetchResult": RawResult,
+}
+
+
+def _rebuilt(name: str, fetcher: Any) -> Callable[..., Any]:
+    original = getattr(module.Fetcher, name)
+    rebuilt = FunctionType(
+        original.__code__, {**vars(module), **_OURS}, name, original.__defaults__
+    )
+    rebuilt.__kwdefaults__ = original.__kwdefaults__
+    return MethodType(rebuilt, fetcher)
+
+
+def check_internals(fetcher: Any) -> None:
+    """Insist on everything inside aiokafka that the hook leans on.
+
+    Raises:
+        RuntimeError: names what is gone.
+    """
+    moved = [f"aiokafka is {aiokafka.__version__}"] * (
+        not aiokafka.__version__.startswith(_VERSION)
+    )
+    for name, needed in _NAMES.items():
+        code = getattr(getattr(module.Fetcher, name, None), "__code__", None)
+        used = () if code is None else code.co_names
+        moved += [f"Fetcher.{name} without {one}" for one in needed if one not in used]
+        if code is not None and code.co_freevars:
+            moved.append(f"Fetcher.{name} is a closure")
+    moved += [f"Fetcher object without {one}" for one in _ATTRIBUTES if not hasattr(fetcher, one)]
+    if not hasattr(FetchRequest(0, 0, 0, 0, []), "_max_wait_ms"):
+        moved.append("FetchRequest without _max_wait_ms")
+    if moved:
+        raise RuntimeError(
+            f"barengine needs aiokafka {_VERSION}x as it knows it; found: {'; '.join(moved)}"
+        )

@@ -1,0 +1,93 @@
+"""What a consumer says to its group: heartbeats, rebalance callbacks, plain offsets."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from typing import Any, Final
+
+from aiokafka import errors as kafka
+from aiokafka.abc import ConsumerRebalanceListener
+from aiokafka.structs import TopicPartition
+
+from barengine.kafka.translate import translate
+
+_OFFSETS_S: Final = 10.0
+"""For reading and writing group offsets; aiokafka alone would retry without end."""
+
+
+class Listener:
+    """aiokafka's two callbacks with plain partition numbers.
+
+    aiokafka logs what a callback raises and goes on as if nothing had been: it is kept here.
+    """
+
+    def __init__(
+        self,
+        revoked: Callable[[set[int]], Awaitable[None]],
+        assigned: Callable[[set[int]], None],
+    ) -> None:
+        self._revoked = revoked
+        self._assigned = assigned
+        self._error: Exception | None = None
+
+    def take_error(self) -> Exception | None:
+        """What a callback has raised since the last call."""
+        error, self._error = self._error, None
+        return error
+
+    async def on_partitions_revoked(self, revoked: Iterable[TopicPartition]) -> None:
+        partitions = {tp.partition for tp in revoked}
+        if not partitions:  # before the first assignment
+            return
+        try:
+            await self._revoked(partitions)
+        except Exception as error:
+            self._error = error
+
+    async def on_partitions_assigned(self, assigned: Iterable[TopicPartition]) -> None:
+        try:
+            self._assigned({tp.partition for tp in assigned})
+        except Exception as error:
+            self._error = error
+
+
+ConsumerRebalanceListener.register(Listener)
+
+
+def count_heartbeats(coordinator: Any, on_heartbeat: Callable[[], None]) -> None:
+    """Call back whenever the group answers a heartbeat without asking for a new join."""
+    beat = coordinator._do_heartbeat
+
+    async def counted() -> bool:
+        alive: bool = await beat()
+        # It says yes, too, where the group is about to rebalance.
+        if alive and not coordinator._rejoin_needed_fut.done():
+            on_heartbeat()
+        return alive
+
+    coordinator._do_heartbeat = counted
+
+
+async def commit_offsets(consumer: Any, offsets: Mapping[TopicPartition, tuple[int, str]]) -> bool:
+    """Commit offsets and metadata outside of any transaction; False: not done."""
+    try:
+        async with asyncio.timeout(_OFFSETS_S):
+            await consumer.commit(dict(offsets))
+    except (kafka.KafkaError, TimeoutError):
+        return False
+    return True
+
+
+async def committed_offset(consumer: Any, tp: TopicPartition) -> tuple[int, str] | None:
+    """The group's offset and metadata (aiokafka's own method drops it); None: there is none.
+
+    Raises:
+        KafkaUnavailableError, ConfigurationError: no answer, or not allowed.
+    """
+    try:
+        async with asyncio.timeout(_OFFSETS_S):
+            found = (await consumer._coordinator.fetch_committed_offsets([tp])).get(tp)
+    except (kafka.KafkaError, TimeoutError) as error:
+        raise translate(error, "reading the group's offsets") from error
+    return None if found is None else (found.offset, found.metadata)

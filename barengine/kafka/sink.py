@@ -1,0 +1,245 @@
+"""Everything that one partition's task writes, one transaction after the other.
+
+aiokafka 0.14 has four traps here, each with a test: it commits a transaction one of whose batches
+was refused; it retries without end while the broker is gone; it may wait for ever when it is
+stopped then; and it leaves futures behind whose errors nobody fetches.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from typing import Any, Final, NamedTuple
+
+from aiokafka import AIOKafkaProducer
+from aiokafka import errors as kafka
+
+from barengine.errors import BarengineError, KafkaUnavailableError, RefusedBatchError
+from barengine.kafka.client import ConnectionConfig
+from barengine.kafka.closing import cancel_tasks_of, close_client
+from barengine.kafka.output import PrebuiltBatch
+from barengine.kafka.translate import summary, translate
+from barengine.kernel import EncodedRecords
+
+_FENCE_S: Final = 30.0
+"""For InitProducerId: an older owner's open transaction is aborted first."""
+
+_REQUEST_TIMEOUT_MS: Final = 10_000
+"""Below the transaction's timeout, so that a lost request can be sent again in time."""
+
+_RETRY_MS: Final = 50
+_STOP_S: Final = 5.0
+
+_INLINE_BYTES: Final = 256 * 1024
+"""Compressing more than this would hold up the event loop for a millisecond: use a thread."""
+
+_REFUSED: Final = (
+    kafka.MessageSizeTooLargeError,
+    kafka.RecordListTooLargeError,
+    kafka.InvalidTimestampError,
+)
+
+
+class OutBatch(NamedTuple):
+    """Records for one partition of one topic, small enough for one record batch."""
+
+    topic: str
+    partition: int
+    records: EncodedRecords
+
+
+class _Sent(NamedTuple):
+    topic: str
+    size: int
+    future: asyncio.Future[Any]
+
+
+class TransactionalSink:
+    """One transactional producer: fence, commit, commit, ..., close.
+
+    After an error or a cancellation in ``fence`` or ``commit`` it is worthless: ``discard`` it,
+    make a new one and fence again. Whatever was not committed is aborted then.
+
+    Args:
+        compression: none, gzip, snappy, lz4 or zstd.
+        transaction_timeout_ms: the broker aborts what takes longer, and ``commit`` gives up.
+    """
+
+    def __init__(
+        self,
+        connection: ConnectionConfig,
+        transactional_id: str,
+        compression: str,
+        transaction_timeout_ms: int = 15_000,
+    ) -> None:
+        self._connection = connection
+        self._id = transactional_id
+        self._codec = str(compression)
+        self._timeout_ms = transaction_timeout_ms
+        self._producer: Any = None
+        self._usable = False
+
+    def __repr__(self) -> str:
+        return f"<TransactionalSink {self._id} {'usable' if self._usable else 'not usable'}>"
+
+    async def fence(self) -> None:
+        """Become the owner: every older producer of this id is fenced, its transaction aborted.
+
+        Raises:
+            KafkaUnavailableError, ConfigurationError: not now, or not allowed.
+        """
+        self._producer = AIOKafkaProducer(
+            **self._connection.kwargs(),
+            transactional_id=self._id,
+            transaction_timeout_ms=self._timeout_ms,
+            request_timeout_ms=_REQUEST_TIMEOUT_MS,
+            retry_backoff_ms=_RETRY_MS,
+        )
+        try:
+            async with asyncio.timeout(_FENCE_S):
+                await self._producer.start()
+        except BaseException as error:
+            await self.discard()
+            if isinstance(error, Exception):
+                raise translate(error, f"fencing as {self._id}") from error
+            raise
+        self._usable = True
+
+    async def commit(self, batches: Sequence[OutBatch]) -> None:
+        """Write all batches in one transaction; without batches there is none.
+
+        Raises:
+            TaskMovedError: a newer producer has this id, or the broker aborted the transaction.
+            RefusedBatchError: the broker takes none such, now or later.
+            KafkaUnavailableError, ConfigurationError: anything else. The transaction may have
+                been committed all the same: only reading the state tells.
+        """
+        if not self._usable:
+            raise KafkaUnavailableError(f"{self!r} must be fenced before it can commit")
+        if not batches:
+            return
+        self._usable = False
+        try:
+            async with asyncio.timeout(self._timeout_ms / 1000):
+                await self._transaction(batches)
+        except Exception as error:
+            raise self._translated(error) from error
+        self._usable = True
+
+    async def close(self) -> None:
+        """Close after the last commit; a sink that is not usable is discarded."""
+        if not self._usable:
+            await self.discard()
+            return
+        self._usable = False
+        try:
+            async with asyncio.timeout(_STOP_S):
+                await self._producer.stop()
+        except Exception:  # nothing is open any more: only the connections are left
+            await self.discard()
+        self._producer = None
+
+    async def discard(self) -> None:
+        """Throw the producer away at once; commits nothing, never raises, takes bounded time."""
+        producer, self._producer, self._usable = self._producer, None, False
+        if producer is None:
+            return
+        producer._closed = True  # what stop() would say first; it could wait for ever after that
+        await cancel_tasks_of(producer._sender, producer._message_accumulator)
+        _forget(producer)
+        await close_client(producer.client)
+
+    # -- one transaction -------------------------------------------------------------------
+
+    async def _transaction(self, batches: Sequence[OutBatch]) -> None:
+        lanes = _lanes(batches, await self._built(batches))
+        await self._check_partitions(lanes)
+        await self._producer.begin_transaction()
+        sent = []
+        # The first of every lane goes without a pause between: one request adds all partitions.
+        for position in range(max(map(len, lanes.values()))):
+            for (topic, partition), lane in lanes.items():
+                if position < len(lane):
+                    sent.append(await self._send(topic, partition, lane[position]))
+        await asyncio.wait([one.future for one in sent], return_when=asyncio.FIRST_EXCEPTION)
+        _raise_first(sent)
+        await self._producer.commit_transaction()
+
+    async def _built(self, batches: Sequence[OutBatch]) -> list[PrebuiltBatch]:
+        if sum(len(one.records.payload) for one in batches) <= _INLINE_BYTES:
+            return _build(batches, self._codec)
+        return await asyncio.to_thread(_build, batches, self._codec)
+
+    async def _check_partitions(self, lanes: Iterable[tuple[str, int]]) -> None:
+        """Fetch what must be known of the topics, so that sending needs not wait for it."""
+        for topic, partition in lanes:
+            if partition not in (await self._producer.partitions_for(topic) or ()):
+                raise KafkaUnavailableError(f"{topic} has no partition {partition}")
+
+    async def _send(self, topic: str, partition: int, batch: PrebuiltBatch) -> _Sent:
+        future = await self._producer.send_batch(batch, topic, partition=partition)
+        future.add_done_callback(_retrieve)
+        return _Sent(topic, batch.size(), future)
+
+    def _translated(self, error: Exception) -> BarengineError:
+        sender = self._producer._sender.sender_task
+        if sender.done() and not sender.cancelled() and sender.exception() is not None:
+            error = sender.exception()  # the rest only says that the sender has ended
+        if isinstance(error, TimeoutError):
+            return KafkaUnavailableError(
+                f"the transaction of {self._id} was not done in {self._timeout_ms} ms"
+            )
+        return translate(error, f"committing as {self._id}")
+
+
+def _build(batches: Sequence[OutBatch], codec: str) -> list[PrebuiltBatch]:
+    return [PrebuiltBatch(one.records, codec) for one in batches]
+
+
+def _lanes(
+    batches: Sequence[OutBatch], built: Sequence[PrebuiltBatch]
+) -> dict[tuple[str, int], list[PrebuiltBatch]]:
+    """Batches by topic and partition, each in its order."""
+    lanes = defaultdict(list)
+    for out, batch in zip(batches, built, strict=True):
+        lanes[out.topic, out.partition].append(batch)
+    return lanes
+
+
+def _raise_first(sent: Sequence[_Sent]) -> None:
+    """Raise for the first batch that failed; those behind it may have failed because of it."""
+    for one in sent:
+        error = one.future.exception() if one.future.done() else None
+        if isinstance(error, _REFUSED):
+            raise RefusedBatchError(
+                f"{one.topic} refuses a batch of {one.size} bytes ({summary(error)}): raise its "
+                "max.message.bytes or message.timestamp.after.max.ms, as the error says",
+                one.topic,
+                one.size,
+            )
+        if error is not None:
+            raise error
+
+
+def _retrieve(future: asyncio.Future[Any]) -> None:
+    """Without this asyncio would report the error as one that nobody has seen."""
+    if not future.cancelled():
+        future.exception()
+
+
+def _forget(producer: Any) -> None:
+    """Settle everything that still waits inside, and fetch every error."""
+    accumulator = producer._message_accumulator
+    batches = [one for queue in accumulator._batches.values() for one in queue]
+    batches += accumulator._pending_batches
+    # A batch waiting to be sent again has left this set, but its callback takes it out once more.
+    accumulator._pending_batches.update(batches)
+    futures = [producer._txn_manager._transaction_waiter]
+    for batch in batches:
+        futures += (batch.future, batch._drain_waiter)
+    for future in futures:
+        if future is not None and not future.done():
+            future.cancel()
+        elif future is not None:
+            _retrieve(future)

@@ -1,0 +1,318 @@
+"""The input topic as a member of a consumer group: fetches in, positions and silence out."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any, Final
+
+from aiokafka import AIOKafkaConsumer
+from aiokafka import errors as kafka
+from aiokafka.coordinator.assignors.sticky.sticky_assignor import StickyPartitionAssignor
+from aiokafka.structs import TopicPartition
+
+from barengine.errors import (
+    BarengineError,
+    BrokenClientError,
+    KafkaUnavailableError,
+    OffsetOutOfRangeError,
+    TaskMovedError,
+)
+from barengine.kafka import offsets as ends
+from barengine.kafka.client import ConnectionConfig
+from barengine.kafka.closing import stop_consumer
+from barengine.kafka.fetch import FetchHook
+from barengine.kafka.group import Listener, commit_offsets, committed_offset, count_heartbeats
+from barengine.kafka.raw import Fetch, end_of_log
+from barengine.kafka.silence import PartitionWatch
+from barengine.kafka.translate import translate
+
+_NOWHERE: Final = 0
+"""Position of a partition between its assignment and its first seek; it is paused as long, but
+one without a position would be looked up in the group's offsets."""
+
+_JOIN_SLACK_MS: Final = 10_000
+"""A join is answered when all members are there, at most a rebalance timeout later: requests
+must outlast that."""
+
+_POLL_SLACK_S: Final = 0.1
+"""aiokafka's own timeout comes first: cut off from outside, it leaves a future behind."""
+
+
+class Source:
+    """One member of the group, consuming one topic.
+
+    Every partition is paused when it is assigned: ``seek`` and then ``resume`` it. Rebalances are
+    eager: all partitions are revoked, and those that stay are assigned again.
+
+    Args:
+        on_assigned: called with the partitions of each new assignment. aiokafka sends no
+            heartbeat meanwhile, so it must only take note and return.
+        on_revoked: awaited with the partitions before each rebalance (not by ``stop``); the
+            group waits for it, at most ``rebalance_timeout_ms``.
+        max_partition_fetch_bytes: most bytes of one :class:`Fetch`, unless a batch is larger.
+    """
+
+    def __init__(
+        self,
+        connection: ConnectionConfig,
+        topic: str,
+        group_id: str,
+        *,
+        on_assigned: Callable[[set[int]], None],
+        on_revoked: Callable[[set[int]], Awaitable[None]],
+        group_instance_id: str | None = None,
+        session_timeout_ms: int = 6_000,
+        rebalance_timeout_ms: int = 30_000,
+        max_partition_fetch_bytes: int = 1024 * 1024,
+        fetch_max_bytes: int = 50 * 1024 * 1024,
+        fetch_max_wait_ms: int = 500,
+    ) -> None:
+        self.topic = topic
+        self.heartbeats = 0
+        """Heartbeats that the group has answered without asking us to join again."""
+        self.generation = 0
+        """How many assignments there have been."""
+        self._connection = connection
+        self._on_assigned = on_assigned
+        self._listener = Listener(on_revoked, self._assigned)
+        # aiokafka keeps a member's last assignment on the assignor's class: one class each.
+        self._assignor: Any = type("Sticky", (StickyPartitionAssignor,), {})
+        self._options: dict[str, Any] = {
+            "group_id": group_id,
+            "group_instance_id": group_instance_id,
+            "session_timeout_ms": session_timeout_ms,
+            "heartbeat_interval_ms": session_timeout_ms // 3,
+            "rebalance_timeout_ms": rebalance_timeout_ms,
+            "request_timeout_ms": rebalance_timeout_ms + _JOIN_SLACK_MS,
+            "max_partition_fetch_bytes": max_partition_fetch_bytes,
+            "fetch_max_bytes": fetch_max_bytes,
+            "fetch_max_wait_ms": fetch_max_wait_ms,
+            # It moves the fewest partitions, and each one moved is a recovery.
+            "partition_assignment_strategy": (self._assignor,),
+            "isolation_level": "read_committed",
+            "auto_offset_reset": "none",
+            "enable_auto_commit": False,
+        }
+        self._consumer: Any = None
+        self._hook: FetchHook | None = None
+        self._placed: set[int] = set()
+
+    def __repr__(self) -> str:
+        return f"<Source {self.topic} generation={self.generation} assigned={self.assigned}>"
+
+    # -- life ------------------------------------------------------------------------------
+
+    async def start(self) -> None:
+        """Connect and begin to join the group; the assignment comes by ``on_assigned``.
+
+        Raises:
+            KafkaUnavailableError, ConfigurationError: no connection.
+            RuntimeError: an aiokafka that the fetch hook does not know.
+        """
+        self._consumer = AIOKafkaConsumer(**self._connection.kwargs(), **self._options)
+        try:
+            await self._consumer.start()
+            self._hook = FetchHook(self._consumer)
+        except BaseException as error:
+            await self.stop()
+            if isinstance(error, kafka.KafkaError):
+                raise translate(error, f"connecting to read {self.topic}") from error
+            raise
+        count_heartbeats(self._consumer._coordinator, self._heartbeat)
+        self._consumer.subscribe([self.topic], listener=self._listener)
+
+    async def stop(self) -> None:
+        """Leave the group (a static member just goes) and close. Revokes nothing. Idempotent."""
+        if self._consumer is not None:
+            await stop_consumer(self._consumer)
+            self._consumer = None
+
+    def _heartbeat(self) -> None:
+        self.heartbeats += 1
+
+    def _assigned(self, partitions: set[int]) -> None:
+        """aiokafka fetches already while this runs, so it places the partitions first."""
+        self.generation += 1
+        self._placed.clear()
+        self._assignor.on_generation_assignment(self._consumer._coordinator.generation)
+        for partition in partitions:
+            self._consumer.pause(self._tp(partition))
+            self._consumer.seek(self._tp(partition), _NOWHERE)
+            self._watch(partition).restart()
+        self._on_assigned(partitions)
+
+    # -- fetches ---------------------------------------------------------------------------
+
+    async def poll(self, timeout_s: float) -> list[Fetch]:
+        """What has arrived for partitions not paused; waits for something at most so long.
+
+        Raises:
+            OffsetOutOfRangeError: the log does not hold a partition's position (it is paused).
+            ConfigurationError: not allowed to read the topic or to be in the group.
+            KafkaUnavailableError: anything else that the brokers say.
+            BrokenClientError: a background task of the client has ended; polling again is no use.
+            Exception: what ``on_assigned`` or ``on_revoked`` has raised.
+        """
+        self._raise_failures()
+        try:
+            async with asyncio.timeout(timeout_s + _POLL_SLACK_S):
+                fetched = await self._consumer.getmany(timeout_ms=int(timeout_s * 1000))
+        except TimeoutError:  # a rebalance: getmany waits for its end however long
+            return []
+        except (kafka.KafkaError, kafka.ConsumerStoppedError) as error:
+            problem = self._problem(error)
+            if problem is None:
+                return []
+            raise problem from error
+        return [fetch for fetches in fetched.values() for fetch in fetches]
+
+    def _raise_failures(self) -> None:
+        error = self._listener.take_error()
+        if error is not None:
+            raise error
+        if self._consumer is None:
+            raise RuntimeError(f"the source of {self.topic} is not started")
+        consumer = self._consumer
+        for task in (consumer._fetcher.error_future, consumer._coordinator._coordination_task):
+            if task.done() and not task.cancelled() and task.exception() is not None:
+                raise _ended(translate(task.exception(), f"reading {self.topic}"))
+
+    def _problem(self, error: Exception) -> BarengineError | None:
+        """None: of a position that a seek or a new assignment has replaced since."""
+        if isinstance(error, kafka.NoOffsetForPartitionError):
+            return None
+        if not isinstance(error, kafka.OffsetOutOfRangeError):
+            return translate(error, f"reading {self.topic}")
+        [(tp, offset)] = error.args[0].items()
+        state = self._state(tp.partition)
+        if state is None or state.paused or state.position != offset:
+            return None
+        self.pause(tp.partition)
+        return OffsetOutOfRangeError(
+            f"{tp.topic}-{tp.partition} has no offset {offset}: it lies outside of the log "
+            "(retention has passed it, or the topic was cut or made anew)",
+            tp.partition,
+            offset,
+        )
+
+    def is_current(self, fetch: Fetch) -> bool:
+        """Whether no seek and no assignment of its partition came after this fetch."""
+        return self._watch(fetch.partition).epoch == fetch.epoch
+
+    # -- positions -------------------------------------------------------------------------
+
+    @property
+    def assigned(self) -> set[int]:
+        """The partitions assigned now."""
+        if self._consumer is None:
+            return set()
+        return {tp.partition for tp in self._consumer.assignment()}
+
+    def seek(self, partition: int, offset: int) -> None:
+        """Go on at ``offset``; fetches from before are dropped, silence counts from zero.
+
+        Raises:
+            TaskMovedError: the partition is not assigned any more.
+        """
+        self._require(partition)
+        self._consumer.seek(self._tp(partition), offset)
+        self._watch(partition).restart()
+        self._placed.add(partition)
+
+    def pause(self, partition: int) -> None:
+        """Fetch no more of it; does nothing where it is not assigned or paused already."""
+        state = self._state(partition)
+        if state is not None and not state.paused:
+            self._consumer.pause(self._tp(partition))
+            self._watch(partition).broken()
+
+    def resume(self, partition: int) -> None:
+        """Fetch it (again); does nothing where it is not paused.
+
+        Raises:
+            TaskMovedError: the partition is not assigned any more.
+            RuntimeError: it was not placed by ``seek`` since it was assigned.
+        """
+        self._require(partition)
+        if partition not in self._placed:
+            raise RuntimeError(f"seek {self.topic}-{partition} before resuming it")
+        if self._state(partition).paused:
+            self._watch(partition).broken()
+            self._consumer.resume(self._tp(partition))
+
+    def observed_ns(self, partition: int) -> int:
+        """Silence observed since the last seek, up to the newest answer handed out."""
+        return self._watch(partition).observed_ns
+
+    def at_end(self, partition: int) -> bool:
+        """Whether the newest answer handed out left the position at the end of the log."""
+        return self._watch(partition).at_end
+
+    def end_offset(self, partition: int) -> int | None:
+        """The end of the log as last reported (the last stable offset); None: not known yet."""
+        state = self._state(partition)
+        return None if state is None or state.highwater is None else end_of_log(state)
+
+    def lag(self, partition: int) -> int | None:
+        """Offsets between what was handed out and the reported end; None: not known yet."""
+        end = self.end_offset(partition)
+        return None if end is None else max(0, end - int(self._state(partition).position))
+
+    async def offsets(self, partition: int) -> tuple[int, int, int]:
+        """Log start, last stable offset and high watermark, asked of the broker now.
+
+        Raises:
+            KafkaUnavailableError, ConfigurationError: no answer, or not allowed.
+        """
+        tp, client = self._tp(partition), self._consumer._client
+        start, stable, high = await asyncio.gather(
+            ends.list_offset(client, tp, ends.EARLIEST, ends.READ_COMMITTED),
+            ends.list_offset(client, tp, ends.LATEST, ends.READ_COMMITTED),
+            ends.list_offset(client, tp, ends.LATEST, ends.READ_UNCOMMITTED),
+        )
+        return start, stable, high
+
+    # -- group offsets, for lag tools only -------------------------------------------------
+
+    async def commit_group_offset(self, offsets: dict[int, tuple[int, str]]) -> bool:
+        """Commit offset and metadata by partition; False: not done, which does no harm."""
+        if not offsets or self._consumer is None:
+            return not offsets
+        by_tp = {self._tp(partition): at for partition, at in offsets.items()}
+        return await commit_offsets(self._consumer, by_tp)
+
+    async def committed(self, partition: int) -> tuple[int, str] | None:
+        """The group's offset and its metadata; None where there is none.
+
+        Raises:
+            KafkaUnavailableError, ConfigurationError: no answer, or not allowed.
+        """
+        return await committed_offset(self._consumer, self._tp(partition))
+
+    # -- inside ----------------------------------------------------------------------------
+
+    def _tp(self, partition: int) -> TopicPartition:
+        return TopicPartition(self.topic, partition)
+
+    def _watch(self, partition: int) -> PartitionWatch:
+        assert self._hook is not None
+        return self._hook.watch(self._tp(partition))
+
+    def _state(self, partition: int) -> Any:
+        """aiokafka's state of an assigned partition; None where it is not assigned."""
+        if partition not in self.assigned:
+            return None
+        assignment = self._consumer._subscription.subscription.assignment
+        return assignment.state_value(self._tp(partition))
+
+    def _require(self, partition: int) -> None:
+        if partition not in self.assigned:
+            raise TaskMovedError(f"{self.topic}-{partition} is not assigned to this member")
+
+
+def _ended(problem: BarengineError) -> BarengineError:
+    """What ended a background task of aiokafka: it is not started again."""
+    if isinstance(problem, KafkaUnavailableError):
+        return BrokenClientError(f"{problem}; the client does not recover from that")
+    return problem

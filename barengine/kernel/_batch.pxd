@@ -1,0 +1,115 @@
+"""The state of one ``process`` call, and the records that it rejects. Python-free."""
+
+from libc.stdint cimport int32_t, int64_t, uint32_t, uint64_t
+from libc.stdlib cimport free
+from libc.string cimport memcpy
+
+from barengine.kernel._encode cimport Output, reserve
+from barengine.kernel._names cimport Name
+from barengine.kernel._program cimport Fields
+from barengine.kernel._store cimport grown
+from barengine.kernel._wire cimport Cursor, Record
+
+
+cdef enum:  # how the walk over a batch ended
+    AT_STOP = 0
+    AT_SCHEMA = 1
+    MALFORMED = 2
+    OUT_OF_MEMORY = 3
+    ON = 4  # not at all
+
+cdef enum:
+    GROUP = 32  # records decoded ahead: enough to hide loads behind, in 5 KiB of stack
+
+
+cdef struct Rejected:
+    int64_t offset
+    Record record
+    int32_t reason
+    int64_t start
+    uint64_t lateness
+    int64_t name_at  # broker in Walk.names
+    int64_t name_size
+
+
+cdef struct Pending:
+    Record record
+    int64_t offset
+    int32_t reason   # 0: it is a tick
+    uint32_t hash    # of its series
+    Fields tick
+
+
+cdef struct Walk:
+    Cursor cursor
+    int64_t count
+    int64_t base_offset
+    int64_t base_time_ms
+    int64_t append_time_ms
+    bint has_append_time
+    int64_t start
+    int64_t stop
+    int64_t wall
+    int64_t future      # the first event time that is too far ahead
+    bint replay
+    int64_t* skip       # ascending
+    int64_t skip_count
+    # results
+    int64_t next_offset
+    uint32_t need_schema
+    int64_t records
+    int64_t accepted
+    Rejected* rejects
+    int64_t reject_count
+    int64_t reject_capacity
+    Output names
+    Pending ahead[GROUP]  # decoded, not yet applied
+    int64_t ahead_count
+
+
+cdef inline bint is_skipped(const Walk* walk, int64_t offset) noexcept nogil:
+    cdef int64_t low = 0
+    cdef int64_t high = walk.skip_count
+    cdef int64_t middle
+    while low < high:
+        middle = low + ((high - low) >> 1)
+        if walk.skip[middle] < offset:
+            low = middle + 1
+        else:
+            high = middle
+    return low < walk.skip_count and walk.skip[low] == offset
+
+
+cdef inline bint add_reject(
+    Walk* walk, const Pending* rejected, int32_t reason,
+    int64_t start, uint64_t lateness, const Name* broker,
+) noexcept nogil:
+    """Note a record that went into no window; False without memory. ``broker`` may be NULL."""
+    cdef Rejected* one
+    if walk.reject_count == walk.reject_capacity:
+        one = <Rejected*>grown(walk.rejects, &walk.reject_capacity, 16, sizeof(Rejected))
+        if one == NULL:
+            return False
+        walk.rejects = one
+    one = &walk.rejects[walk.reject_count]
+    one.offset = rejected.offset
+    one.record = rejected.record
+    one.reason = reason
+    one.start = start
+    one.lateness = lateness
+    one.name_at = walk.names.used
+    one.name_size = 0
+    if broker != NULL:
+        if not reserve(&walk.names, broker.n):
+            return False
+        memcpy(walk.names.data + walk.names.used, broker.p, <size_t>broker.n)
+        walk.names.used += broker.n
+        one.name_size = broker.n
+    walk.reject_count += 1
+    return True
+
+
+cdef inline void free_walk(Walk* walk) noexcept nogil:
+    free(walk.skip)
+    free(walk.rejects)
+    free(walk.names.data)

@@ -1,0 +1,137 @@
+"""Exact conversions to scaled prices of 18 digits: codec/convert.py in 128-bit integers.
+
+Every result is rounded once, half to even. The functions return 0, or the number of the reason
+why there is no price (model.Reason), or TOO_WIDE.
+"""
+
+from libc.stdint cimport int64_t, uint8_t, uint64_t
+
+
+cdef enum:
+    PRICE_NOT_FINITE = 7
+    PRICE_RANGE = 8
+    TOO_WIDE = 100  # more than 16 significant bytes: a case for Python's integers
+
+
+cdef extern from *:
+    """
+    #include <stdint.h>
+    #include <string.h>
+
+    typedef unsigned __int128 be_u128;
+
+    static const uint64_t be_ten_to[20] = {
+        1ull, 10ull, 100ull, 1000ull, 10000ull, 100000ull, 1000000ull, 10000000ull,
+        100000000ull, 1000000000ull, 10000000000ull, 100000000000ull, 1000000000000ull,
+        10000000000000ull, 100000000000000ull, 1000000000000000ull, 10000000000000000ull,
+        100000000000000000ull, 1000000000000000000ull, 10000000000000000000ull};
+
+    /* 0 and *out, or PRICE_RANGE beyond model.MAX_PRICE. */
+    static inline int be_signed(int negative, be_u128 magnitude, int64_t *out)
+    {
+        if (magnitude > 999999999999999999ull) return 8;
+        *out = (int64_t)(negative ? 0 - (uint64_t)magnitude : (uint64_t)magnitude);
+        return 0;
+    }
+
+    static inline int be_from_double(uint64_t bits, int price_scale, int64_t *out)
+    {
+        const int negative = (int)(bits >> 63);
+        int exponent = (int)(bits >> 52) & 0x7FF;
+        uint64_t mantissa = bits & 0xFFFFFFFFFFFFFull;
+        be_u128 product, rest, half;
+        int down;
+
+        if (exponent == 0x7FF) return 7;
+        if (exponent) mantissa |= 1ull << 52; else exponent = 1;
+        /* The value is mantissa * 2^(exponent - 1075); the product has at most 113 bits. */
+        product = (be_u128)mantissa * be_ten_to[price_scale];
+        down = 1075 - exponent;
+        if (down <= 0) {
+            if (down < -11) return 8; /* at least 2^52 * 2^12 */
+            return be_signed(negative, product << -down, out);
+        }
+        if (down > 113) { /* less than half of the last decimal */
+            *out = 0;
+            return 0;
+        }
+        if (down < 64 && !((uint64_t)(product >> 64) >> (down - 1))) {
+            /* Nearly every price: the same as below in half words, below 2^63. */
+            const uint64_t high = (uint64_t)(product >> 64), low = (uint64_t)product;
+            const uint64_t tail = low << (64 - down), tie = 1ull << 63;
+            uint64_t whole = high << (64 - down) | low >> down;
+            whole += tail > tie || (tail == tie && (whole & 1));
+            return be_signed(negative, whole, out);
+        }
+        rest = product & (((be_u128)1 << down) - 1);
+        half = (be_u128)1 << (down - 1);
+        product >>= down;
+        product += rest > half || (rest == half && (product & 1));
+        return be_signed(negative, product, out);
+    }
+
+    /* magnitude / 10^scale, magnitude <= 2^127. */
+    static inline int be_rescale(int negative, be_u128 magnitude, int scale, int price_scale,
+                                 int64_t *out)
+    {
+        const int down = scale - price_scale;
+        be_u128 divisor, quotient, rest;
+
+        if (down <= 0) {
+            if (magnitude >> 64) return 8;
+            return be_signed(negative, magnitude * be_ten_to[-down], out);
+        }
+        if (down > 38) { /* 2^127 < 10^39 / 2 */
+            *out = 0;
+            return 0;
+        }
+        if (down < 20 && !(magnitude >> 64)) {
+            quotient = (uint64_t)magnitude / be_ten_to[down];
+            rest = (uint64_t)magnitude % be_ten_to[down];
+            divisor = be_ten_to[down];
+        } else {
+            divisor = down < 20 ? be_ten_to[down] : (be_u128)be_ten_to[19] * be_ten_to[down - 19];
+            quotient = magnitude / divisor;
+            rest = magnitude % divisor;
+        }
+        quotient += 2 * rest > divisor || (2 * rest == divisor && (quotient & 1));
+        return be_signed(negative, quotient, out);
+    }
+
+    static inline int be_from_long(int64_t value, int price_scale, int64_t *out)
+    {
+        const uint64_t magnitude = value < 0 ? 0 - (uint64_t)value : (uint64_t)value;
+        return be_rescale(value < 0, magnitude, 0, price_scale, out);
+    }
+
+    /* Big-endian two's complement of n bytes, divided by 10^scale. */
+    static inline int be_from_decimal(const uint8_t *p, int64_t n, int scale, int price_scale,
+                                      int64_t *out)
+    {
+        const int negative = n > 0 && p[0] >= 0x80;
+        const uint8_t fill = negative ? 0xFF : 0;
+        be_u128 value = negative ? ~(be_u128)0 : 0;
+
+        while (n > 1 && p[0] == fill && (p[1] >= 0x80) == negative) { p++; n--; }
+        if (n > 16) return 100;
+        for (; n > 0; p++, n--) value = value << 8 | *p;
+        return be_rescale(negative, negative ? 0 - value : value, scale, price_scale, out);
+    }
+
+    static inline uint64_t be_widened(uint32_t float_bits)
+    {
+        float narrow;
+        double wide;
+        uint64_t bits;
+        memcpy(&narrow, &float_bits, 4);
+        wide = narrow;
+        memcpy(&bits, &wide, 8);
+        return bits;
+    }
+    """
+    int price_from_double "be_from_double"(
+        uint64_t bits, int price_scale, int64_t* out) noexcept nogil
+    int price_from_long "be_from_long"(int64_t value, int price_scale, int64_t* out) noexcept nogil
+    int price_from_decimal "be_from_decimal"(
+        const uint8_t* p, int64_t n, int scale, int price_scale, int64_t* out) noexcept nogil
+    uint64_t widened "be_widened"(unsigned int float_bits) noexcept nogil

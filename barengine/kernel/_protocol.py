@@ -1,0 +1,254 @@
+"""What a kernel is: the open-window table of one partition and the rules that fill and close it.
+
+There are two kernels with this interface: ``_pure.PureKernel`` is the readable specification,
+``_kernel.CompiledKernel`` the fast one. Both get the same bytes and give the same bytes.
+A kernel reads no clock and does no I/O: wall time and observed silence come in as arguments.
+
+Rules, in the order in which one record meets them (design: "decided tick by tick, in offset
+order; batch boundaries never matter"):
+
+1. A record outside [start, stop) or listed in ``skip`` is passed over.
+2. It is decoded. What cannot become a tick is a dead letter. A schema id that no plan was added
+   for ends the call: ``Outcome.need_schema`` names it, ``Outcome.next_offset`` is that record.
+3. Event time > wall + max_future: dead letter FUTURE; no clock moves.
+4. ``bucket_end <= closed`` is late, where closed = max(series.closed_through,
+   broker.closed_through, floor(clock - grace)), the clock being the broker's (WATERMARK=broker)
+   or the series' own (WATERMARK=series).
+5. Otherwise accepted: both clocks take max(clock, event time), the tick goes into its window.
+
+A late tick and an accepted one are arrivals: they end the silence of their broker and series.
+In replay (the range [L, C) of recovery) rule 3 is off, and rule 4 looks at the two stored
+closed_through only; a record it skips leaves no trace, and nothing is rejected.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple, Protocol
+
+from barengine.codec.plan import FieldPlan
+from barengine.codec.tick import BadTick as BadTick
+from barengine.codec.tick import DecodedTick as DecodedTick
+from barengine.codec.tick import SlowDecoder as SlowDecoder
+from barengine.model import Bar, Framing, KeyFormat, Order, Period, Reason, Watermark
+
+
+@dataclass(frozen=True, slots=True)
+class KernelConfig:
+    """Everything a kernel must know beforehand. Durations in ns."""
+
+    period: Period
+    grace_ns: int
+    watermark: Watermark = Watermark.BROKER
+    idle_timeout_ns: int | None = None
+    """Observed silence after which a market clock runs on; None: never."""
+    max_future_ns: int = 300 * 10**9
+    order: Order = Order.EVENT_TIME
+    price_scale: int = 9
+    framing: Framing = Framing.CONFLUENT
+    schema_by_id: bool = False
+    """True: the id in the frame chooses the plan. False: plan 0 reads every value."""
+    record_time: bool = False
+    """True: event time is the Kafka record timestamp."""
+    key_format: KeyFormat = KeyFormat.STRING
+    key_header: bytes = b""
+    value_header: bytes = b""
+    """Confluent frames of bar key (Avro keys only) and bar value; empty without a registry."""
+    began_whole: bool = False
+    """The engine began at the log's first record: no bar is partial."""
+
+
+@dataclass(frozen=True, slots=True)
+class RecordBatch:
+    """The records of one decompressed v2 record batch.
+
+    ``payload`` is ``count`` records back to back, each (KIP-98):
+    length varint, attributes int8, timestamp delta varlong, offset delta varint,
+    key length varint (-1 null) + key, value length varint (-1 null) + value,
+    header count varint + headers. Varints are zigzag.
+    """
+
+    payload: bytes
+    count: int
+    base_offset: int
+    base_time_ms: int
+    append_time_ms: int | None = None
+    """Set when the topic stamps LogAppendTime: then it is every record's timestamp."""
+
+
+class Reject(NamedTuple):
+    """A record that went into no window, as it must be written to tick_late or tick_dead."""
+
+    offset: int
+    time_ms: int
+    key: bytes | None
+    value: bytes | None
+    headers: bytes
+    """The record's own headers, raw: count varint and headers, as in the batch."""
+    reason: Reason
+    bucket_start_ns: int = 0
+    """Late ticks only: start of the bucket it missed."""
+    lateness_ns: int = 0
+    """Late ticks only: max(clock, closed) - event time; a grace above it would have kept it."""
+    broker: str = ""
+    """Late and future ticks only."""
+
+
+class Outcome(NamedTuple):
+    """What one call of process did."""
+
+    next_offset: int
+    """First offset not processed: ``stop``, or the record that needs a schema."""
+    need_schema: int | None
+    records: int
+    """Records processed in this call: accepted + rejected (replay: those that were looked at)."""
+    accepted: int
+    rejects: list[Reject]
+
+
+class BrokerState(NamedTuple):
+    """Clocks of one broker; NEVER where unset. All in ns."""
+
+    broker: str
+    clock_ns: int
+    """The market clock: largest accepted event time, moved on by observed silence."""
+    event_clock_ns: int
+    """Largest accepted event time alone."""
+    arrival_clock_ns: int
+    """The market clock just after the last arrival; silence counts from here."""
+    closed_through_ns: int
+    begin_ns: int
+    """First accepted event time; NEVER when began_whole."""
+    arrival_wall_ns: int
+    """Wall clock at the last arrival."""
+
+
+class SeriesState(NamedTuple):
+    """What WATERMARK=series must remember of one series."""
+
+    broker: str
+    symbol: str
+    closed_through_ns: int
+    clock_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class EncodedRecords:
+    """Records of one output batch, ready for compression and a batch header."""
+
+    payload: bytes
+    count: int
+    base_time_ms: int
+    max_time_ms: int
+
+
+class BarBlock(Protocol):
+    """Closed bars on their way out, in order of closing."""
+
+    def __len__(self) -> int: ...
+
+    def encode(self, max_bytes: int) -> list[EncodedRecords]:
+        """Keys and Avro values as record payloads of at most ``max_bytes`` each (one bar at least).
+
+        Offset deltas count from 0 in each payload; the record timestamp is bucket_start in ms.
+        """
+        ...
+
+    def bars(self) -> list[Bar]:
+        """The same bars as objects: for tests and tools, not for the hot path."""
+        ...
+
+
+class Kernel(Protocol):
+    """The window table of one partition. Not thread-safe; one owner."""
+
+    def __init__(self, config: KernelConfig) -> None: ...
+
+    def add_schema(
+        self, schema_id: int, plan: FieldPlan | None, slow: SlowDecoder | None = None
+    ) -> None:
+        """How values of this schema id are read: by a plan, by a slow decoder, or (both None)
+        not at all: unknown to the registry, UNKNOWN_SCHEMA. A second call replaces the first."""
+        ...
+
+    def forget_schema(self, schema_id: int) -> None:
+        """Ask for this id again when it next occurs."""
+        ...
+
+    def process(
+        self,
+        batch: RecordBatch,
+        start: int,
+        stop: int,
+        wall_ns: int,
+        *,
+        replay: bool = False,
+        skip: Sequence[int] = (),
+    ) -> Outcome:
+        """Take the records with start <= offset < stop in offset order.
+
+        ``skip`` are offsets (ascending) to pass over. A payload that breaks off or contradicts
+        itself raises ValueError: the batch passed its CRC, so its writer was broken.
+        """
+        ...
+
+    def advance(self, observed_ns: int) -> None:
+        """Tell the total observed silence time of the partition so far (never decreasing).
+
+        A broker silent for S >= idle_timeout has clock = max(clock, arrival_clock + S). Under
+        WATERMARK=series a series with open windows, silent for S >= idle_timeout, gets
+        closed_through = max(closed_through, floor(clock + S - grace)); its clock stays.
+        Drains before and after, so that the outcome does not depend on batch boundaries.
+        """
+        ...
+
+    def resume_silence(self, wall_ns: int) -> None:
+        """After recovery with nothing new in the log: wall - arrival_wall counts as observed."""
+        ...
+
+    def drain(self) -> int:
+        """Move every due window to the pending block; returns the number of pending bars.
+
+        WATERMARK=broker: also lifts each broker's closed_through to floor(clock - grace).
+        WATERMARK=series: each series' to floor(its clock - grace)."""
+        ...
+
+    def take_bars(self) -> BarBlock:
+        """The pending bars (call drain first); the kernel forgets them."""
+        ...
+
+    def take_series(self) -> list[SeriesState]:
+        """WATERMARK=series: states of series with a bar closed, a closed_through that silence has
+        lifted, or a late tick that the broker's closed_through does not cover, since the last
+        call. Else empty."""
+        ...
+
+    def brokers(self) -> list[BrokerState]:
+        """Clocks of every broker seen."""
+        ...
+
+    def load(self, brokers: Sequence[BrokerState], series: Sequence[SeriesState]) -> None:
+        """Put stored clocks back (recovery, before replay)."""
+        ...
+
+    def evict(self, before_wall_ns: int) -> list[tuple[str, str]]:
+        """Forget series without an open window whose last arrival is older; returns the names of
+        those that may have a stored record.
+
+        The last arrival of a series that was met in recovery is that of its broker. Kept are
+        series with something to tell (take_bars, take_series), and those whose closed_through
+        recovery needs: it is above the broker's, and WATERMARK=broker or a tick of the series is
+        at or behind low_water.
+        """
+        ...
+
+    def low_water(self) -> int | None:
+        """Smallest first offset of an open window; None without one. Call drain first."""
+        ...
+
+    @property
+    def open_windows(self) -> int: ...
+
+    @property
+    def pending(self) -> int: ...

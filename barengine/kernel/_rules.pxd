@@ -1,0 +1,269 @@
+"""Rules 3 to 5 of ``_protocol`` for one tick, and everything that closes. Python-free.
+
+Bucket ends are multiples of the period, so ``end <= floor(clock - grace)`` is decided as
+``end <= clock - grace``, without a division.
+"""
+
+from libc.stdint cimport int64_t, uint32_t
+
+from barengine.kernel._program cimport Fields
+from barengine.kernel._lookup cimport find_series
+from barengine.kernel._store cimport (
+    IS_DIRTY,
+    IS_DUE,
+    NEVER,
+    NONE,
+    Broker,
+    Series,
+    Store,
+    Window,
+    floor_to,
+    grown,
+    minus,
+    plus,
+    series_at,
+    window_at,
+)
+from barengine.kernel._windows cimport add_tick, close_bucket, close_oldest, open_window
+from barengine.kernel._wire cimport likely, unlikely
+
+
+cdef enum:  # what became of a tick: 0, or model.Reason
+    ACCEPTED = 0
+    FUTURE = 11
+    LATE_BY_WATERMARK = 20
+    LATE_BY_SILENCE = 21
+    NO_MEMORY = -2
+
+
+cdef struct Late:
+    int64_t start
+    int64_t closed
+    int64_t latest  # lateness is max(latest, closed) - event time
+
+
+cdef inline int64_t watermark(const Store* st, int64_t clock) noexcept nogil:
+    """Everything that ends at or before it is closed; NEVER for no clock."""
+    if clock == NEVER:
+        return NEVER
+    return floor_to(minus(clock, st.rules.grace), st.rules.period)
+
+
+cdef inline bint is_past(const Store* st, int64_t end, int64_t clock) noexcept nogil:
+    """``end <= watermark(clock)``."""
+    return clock != NEVER and end <= minus(clock, st.rules.grace)
+
+
+cdef inline int64_t larger(int64_t a, int64_t b) noexcept nogil:
+    return a if a > b else b
+
+
+# -- accepting -------------------------------------------------------------------------------------
+
+cdef inline bint mark_due(Store* st, Series* series, uint32_t index) noexcept nogil:
+    """Put the series into the queue of those with something to close, once."""
+    cdef uint32_t* moved
+    if series.sizes & IS_DUE:
+        return True
+    if st.due_count == st.due_capacity:
+        moved = <uint32_t*>grown(st.due, &st.due_capacity, 64, sizeof(uint32_t))
+        if moved == NULL:
+            return False
+        st.due = moved
+    st.due[st.due_count] = index
+    st.due_count += 1
+    series.sizes |= IS_DUE
+    return True
+
+
+cdef inline bint accept(
+    Store* st, Series* series, uint32_t index, uint32_t place, Window* window,
+    int64_t start, const Fields* tick, int64_t offset,
+) noexcept nogil:
+    """Take the tick into ``window``, or (NULL) into a new one in front of ``place``."""
+    cdef Broker* broker = &st.brokers[series.broker]
+    cdef int64_t time = tick.time
+    if unlikely(broker.begin == NEVER and not st.rules.began_whole):
+        broker.begin = time
+    broker.clock = larger(broker.clock, time)
+    broker.event_clock = larger(broker.event_clock, time)
+    series.clock = larger(series.clock, time)
+    if likely(window != NULL):
+        add_tick(window, time, tick.price, offset, st.rules.by_offset)
+    elif unlikely(
+        not open_window(st, series, index, place, start, time, tick.price, offset)
+    ):
+        return False
+    if unlikely(st.rules.by_series) and is_past(
+        st, window_at(st, series.oldest).bar.start + st.rules.period, series.clock
+    ):
+        return mark_due(st, series, index)
+    return True
+
+
+cdef inline int late(
+    Store* st, Series* series, int64_t start, int64_t stored, Late* out
+) noexcept nogil:
+    cdef Broker* broker = &st.brokers[series.broker]
+    cdef int64_t end = start + st.rules.period
+    cdef int64_t clock = series.clock if st.rules.by_series else broker.clock
+    cdef int64_t event_clock = series.clock if st.rules.by_series else broker.event_clock
+    out.start = start
+    out.closed = larger(stored, watermark(st, clock))
+    out.latest = clock
+    if st.rules.by_series and end > broker.closed:
+        series.closed = larger(series.closed, watermark(st, series.clock))
+        series.sizes |= IS_DIRTY
+    return LATE_BY_WATERMARK if is_past(st, end, event_clock) else LATE_BY_SILENCE
+
+
+cdef inline Window* find_window(
+    Store* st, const Series* series, int64_t time, int64_t* start, uint32_t* place
+) noexcept nogil:
+    """The open window of a time, or NULL; the start of its bucket; the window at or before it."""
+    cdef Window* window
+    cdef uint32_t at = series.newest
+    if likely(at != NONE):
+        window = window_at(st, at)
+        if likely(time >= window.bar.start and time < window.bar.start + st.rules.period):
+            start[0] = window.bar.start
+            place[0] = at
+            return window
+    start[0] = floor_to(time, st.rules.period)
+    while at != NONE and window_at(st, at).bar.start > start[0]:
+        at = window_at(st, at).older
+    place[0] = at
+    if at != NONE and window_at(st, at).bar.start == start[0]:
+        return window_at(st, at)
+    return NULL
+
+
+cdef inline int take_tick(
+    Store* st, const Fields* tick, uint32_t hash, int64_t offset, int64_t wall, bint replay,
+    Late* out,
+) noexcept nogil:
+    """Rules 4 and 5: ACCEPTED, LATE_… (replay: without a trace) or NO_MEMORY."""
+    cdef uint32_t index = 0
+    cdef uint32_t place = NONE
+    cdef int64_t start = 0
+    cdef int64_t end, stored, clock
+    cdef int answer = ACCEPTED
+    cdef Series* series = find_series(st, tick.names[0], tick.names[1], hash, &index)
+    cdef Broker* broker
+    cdef Window* window
+    if unlikely(series == NULL):
+        return NO_MEMORY
+    series.last_offset = offset
+    broker = &st.brokers[series.broker]
+    window = find_window(st, series, tick.time, &start, &place)
+    end = start + st.rules.period
+    stored = larger(series.closed, broker.closed)
+    clock = series.clock if st.rules.by_series else broker.clock
+    if likely(end > stored and (replay or not is_past(st, end, clock))):
+        if unlikely(not accept(st, series, index, place, window, start, tick, offset)):
+            return NO_MEMORY
+    elif replay:
+        return LATE_BY_WATERMARK
+    else:
+        answer = late(st, series, start, stored, out)
+    if likely(not replay):
+        broker.arrival_clock = broker.clock
+        broker.mark = series.mark = st.observed
+        broker.arrival_wall = series.arrival_wall = wall
+    return answer
+
+
+# -- closing ---------------------------------------------------------------------------------------
+
+cdef inline bint drain_broker(Store* st, Broker* broker) noexcept nogil:
+    cdef int64_t through = watermark(st, broker.clock)
+    broker.closed = larger(broker.closed, through)
+    while (
+        broker.head < broker.tail
+        and broker.buckets[broker.head].start + st.rules.period <= through
+    ):
+        if unlikely(not close_bucket(st, broker)):
+            return False
+    return True
+
+
+cdef inline bint drain_series(Store* st) noexcept nogil:
+    cdef int64_t at
+    cdef Series* series
+    for at in range(st.due_count):
+        series = series_at(st, st.due[at])
+        series.closed = larger(series.closed, watermark(st, series.clock))
+        series.sizes = (series.sizes | IS_DIRTY) & ~<uint32_t>IS_DUE
+        while (
+            series.oldest != NONE
+            and window_at(st, series.oldest).bar.start + st.rules.period <= series.closed
+        ):
+            if unlikely(not close_oldest(st, series)):
+                return False
+    st.due_count = 0
+    return True
+
+
+cdef inline bint drain(Store* st) noexcept nogil:
+    """Close everything that is due; False without memory."""
+    cdef uint32_t at
+    if st.rules.by_series:
+        return drain_series(st)
+    for at in range(st.broker_count):
+        if unlikely(not drain_broker(st, &st.brokers[at])):
+            return False
+    return True
+
+
+# -- silence ---------------------------------------------------------------------------------------
+
+cdef inline bint advance_series(Store* st) noexcept nogil:
+    """Close through the watermark that the series would have, had its clock run on."""
+    cdef uint32_t at
+    cdef Series* series
+    cdef int64_t silent, limit
+    for at in range(st.series_count):
+        series = series_at(st, at)
+        silent = minus(st.observed, series.mark)
+        if series.oldest == NONE or silent < st.rules.idle:
+            continue
+        limit = watermark(st, plus(series.clock, silent))
+        if limit > series.closed:
+            # Told even if no bar closes: silence is not in the log to be read again.
+            series.closed = limit
+            series.sizes |= IS_DIRTY
+        if window_at(st, series.oldest).bar.start + st.rules.period <= series.closed:
+            if unlikely(not mark_due(st, series, at)):
+                return False
+    return True
+
+
+cdef inline bint advance(Store* st, int64_t observed) noexcept nogil:
+    """Observed silence in total so far; False without memory."""
+    cdef uint32_t at
+    cdef Broker* broker
+    cdef int64_t silent
+    if not drain(st):
+        return False
+    st.observed = larger(st.observed, observed)
+    if st.rules.idle >= 0:
+        for at in range(st.broker_count):
+            broker = &st.brokers[at]
+            silent = minus(st.observed, broker.mark)
+            if silent >= st.rules.idle and broker.clock != NEVER:
+                broker.clock = larger(broker.clock, plus(broker.arrival_clock, silent))
+        if st.rules.by_series and not advance_series(st):
+            return False
+    return drain(st)
+
+
+cdef inline void resume_silence(Store* st, int64_t wall) noexcept nogil:
+    """What passed since the last arrival counts as observed."""
+    cdef uint32_t at
+    cdef Broker* broker
+    for at in range(st.broker_count):
+        broker = &st.brokers[at]
+        if broker.arrival_wall != NEVER:
+            broker.mark = minus(st.observed, larger(0, minus(wall, broker.arrival_wall)))
+    for at in range(st.series_count):
+        series_at(st, at).mark = st.brokers[series_at(st, at).broker].mark

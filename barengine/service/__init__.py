@@ -1,0 +1,1 @@
+"""The process around the engine: tasks, recovery, scheduling, HTTP, logs."""

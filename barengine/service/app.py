@@ -1,0 +1,297 @@
+"""The process: start-up order, the poll loop, the scheduler, rebalances, a clean end."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import time
+from collections.abc import Coroutine
+from typing import Any, Final
+
+import structlog
+
+from barengine import __version__
+from barengine.errors import KafkaUnavailableError, StateError
+from barengine.kafka.admin import wait_for_broker
+from barengine.kafka.client import ConnectionConfig
+from barengine.kafka.registry import SchemaRegistry
+from barengine.kafka.source import Source
+from barengine.kernel import Kernel, kernel_class
+from barengine.model import NS_PER_MS, NS_PER_S, Watermark
+from barengine.service.gauges import update_gauges
+from barengine.service.headers import bar_headers
+from barengine.service.http import HttpServer
+from barengine.service.lifecycle import TaskState
+from barengine.service.metrics import Metrics
+from barengine.service.schemas import SchemaBook
+from barengine.service.task import PartitionTask
+from barengine.service.topics import prepare
+from barengine.service.wiring import GROUP_TAG, Wiring, wall_ns
+from barengine.settings import Settings
+
+log = structlog.get_logger(__name__)
+
+_BEAT_S: Final = 0.1
+"""The scheduler's beat: how late, at most, a silent window closes or a commit starts."""
+
+_POLL_S: Final = 0.5
+_GROUP_OFFSETS_S: Final = 5.0
+_EVICT_S: Final = 60.0
+
+_FORGET_NS: Final = 600 * NS_PER_S
+"""Under WATERMARK=broker a series without a window holds nothing: free its memory soon."""
+
+_REBALANCE_MS: Final = 30_000
+_REVOKE_S: Final = _REBALANCE_MS / 3 / 1000
+"""A third of the rebalance time-out: the rest of the group waits for us meanwhile."""
+
+_STOP_S: Final = 20.0
+"""Budget of a clean end; Kubernetes gives 30 s before it kills."""
+
+
+class App:
+    """One process of barengine. Use :func:`serve`."""
+
+    def __init__(self, settings: Settings, kernel: type[Kernel]) -> None:
+        self.settings = settings
+        self.tasks: dict[int, PartitionTask] = {}
+        self._kernel = kernel
+        self.metrics = Metrics(
+            settings.context, __version__, kernel.__name__, [settings.period.name]
+        )
+        self._stopping = asyncio.Event()
+        self._error: Exception | None = None
+        self._began = time.monotonic()
+        self._source: Source | None = None
+        self._wiring: Wiring | None = None
+        self.http = HttpServer(settings.http_host, settings.http_port, self.metrics, self)
+
+    # -- health (http.Health) --------------------------------------------------------------
+
+    def live(self) -> bool:
+        """Alive as long as the event loop answers; a fatal error ends the process by itself."""
+        return self._error is None
+
+    def ready(self) -> tuple[bool, str]:
+        """Ready when the group has assigned partitions and every one of them is RUNNING."""
+        if self._stopping.is_set():
+            return False, "stopping"
+        if self._source is None or self._source.generation == 0:
+            return False, "waiting for an assignment"
+        waiting = [p for p, t in sorted(self.tasks.items()) if t.state is not TaskState.RUNNING]
+        if waiting:
+            return False, f"partitions not running: {', '.join(map(str, waiting))}"
+        return True, "ready"
+
+    def status(self) -> dict[str, object]:
+        """What /status shows."""
+        return {
+            "version": __version__,
+            "kernel": self._kernel.__name__,
+            "uptime_seconds": round(time.monotonic() - self._began, 1),
+            "ready": self.ready()[0],
+            "settings": self.settings.public(),
+            "tasks": {str(p): task.status() for p, task in sorted(self.tasks.items())},
+        }
+
+    # -- run -------------------------------------------------------------------------------
+
+    def stop(self, error: Exception | None = None) -> None:
+        """Begin to end; the first error given is raised when everything is down."""
+        if self._error is None:
+            self._error = error
+        self._stopping.set()
+
+    async def run(self) -> None:
+        """Serve until :meth:`stop`.
+
+        Raises:
+            BarengineError: the error that made going on impossible.
+        """
+        await self.http.start()
+        log.info("listening", host=self.settings.http_host, port=self.http.port)
+        try:
+            if await self._until_stopped(self._set_up()):
+                await self._loop()
+        finally:
+            await self._tear_down()
+            await self.http.stop()
+        if self._error is not None:
+            raise self._error
+
+    async def _until_stopped(self, work: Coroutine[Any, Any, None]) -> bool:
+        """Run start-up, but let a signal end it; False when it did."""
+        task = asyncio.create_task(work, name="set-up")
+        stopped = asyncio.create_task(self._stopping.wait())
+        await asyncio.wait({task, stopped}, return_when=asyncio.FIRST_COMPLETED)
+        stopped.cancel()
+        if not task.done():
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+            return False
+        task.result()
+        return True
+
+    async def _set_up(self) -> None:
+        settings = self.settings
+        url = settings.schema_registry_url
+        registry = None if url is None else SchemaRegistry(url)
+        schemas = SchemaBook(settings, registry)
+        connection = ConnectionConfig.of(settings)
+        await wait_for_broker(connection, lambda why: log.warning("waiting_for_kafka", why=why))
+        topics = await prepare(settings, connection)
+        key_header, value_header = await bar_headers(settings, registry)
+        self._source = Source(
+            connection,
+            settings.input_topic,
+            settings.group,
+            group_instance_id=settings.group_instance_id,
+            session_timeout_ms=settings.session_timeout_ns // NS_PER_MS,
+            rebalance_timeout_ms=_REBALANCE_MS,
+            on_assigned=self._assigned,
+            on_revoked=self._revoked,
+        )
+        self._wiring = Wiring(
+            settings,
+            connection,
+            self._source,
+            topics,
+            schemas,
+            self.metrics,
+            self._kernel,
+            key_header=key_header,
+            value_header=value_header,
+        )
+        await self._source.start()
+        log.info("started", **settings.public())
+
+    async def _loop(self) -> None:
+        work = [
+            asyncio.create_task(self._poll(), name="poll"),
+            asyncio.create_task(self._beat(), name="beat"),
+            asyncio.create_task(self._stopping.wait(), name="stopping"),
+        ]
+        try:
+            done, _ = await asyncio.wait(work, return_when=asyncio.FIRST_COMPLETED)
+            for one in done:
+                one.result()
+        except Exception as error:
+            self.stop(error)
+        finally:
+            for one in work:
+                one.cancel()
+            await asyncio.gather(*work, return_exceptions=True)
+
+    async def _tear_down(self) -> None:
+        self._stopping.set()
+        try:
+            async with asyncio.timeout(_STOP_S):
+                await self._close(set(self.tasks))
+                if self._source is not None:
+                    await self._source.stop()
+        except TimeoutError:
+            log.warning("stopped_dirty", budget_seconds=_STOP_S)
+        log.info("stopped")
+
+    async def _poll(self) -> None:
+        assert self._source is not None
+        while True:
+            try:
+                for fetch in await self._source.poll(_POLL_S):
+                    task = self.tasks.get(fetch.partition)
+                    if task is not None:
+                        task.offer(fetch)
+            except KafkaUnavailableError as error:
+                log.warning("poll", error=str(error))
+                await asyncio.sleep(_POLL_S)
+
+    async def _beat(self) -> None:
+        """The one ticker: everything that needs wall time. A late beat is only late, not lost."""
+        assert self._source is not None
+        offsets_at = evict_at = time.monotonic()
+        while True:
+            await asyncio.sleep(_BEAT_S)
+            now = time.monotonic()
+            for task in self.tasks.values():
+                task.tick()
+            update_gauges(self.metrics, self._source, self.tasks.values(), self.settings)
+            if now - offsets_at >= _GROUP_OFFSETS_S:
+                offsets_at = now
+                await self._commit_group_offsets()
+            if now - evict_at >= _EVICT_S:
+                evict_at = now
+                self._evict()
+
+    async def _commit_group_offsets(self) -> None:
+        """For lag tools only; the state record is the truth."""
+        assert self._source is not None
+        offsets = {
+            partition: (task.running.committer.committed_offset, GROUP_TAG)
+            for partition, task in self.tasks.items()
+            if task.running is not None
+        }
+        if offsets:
+            await self._source.commit_group_offset(offsets)
+
+    def _evict(self) -> None:
+        by_series = self.settings.watermark is Watermark.SERIES
+        age_ns = self.settings.series_ttl_ns if by_series else _FORGET_NS
+        before = wall_ns() - age_ns
+        for task in self.tasks.values():
+            if task.running is not None:
+                task.running.engine.evict(before)
+
+    # -- rebalances ------------------------------------------------------------------------
+
+    def _assigned(self, partitions: set[int]) -> None:
+        assert self._wiring is not None
+        self.metrics.rebalanced()
+        log.info("assigned", partitions=sorted(partitions))
+        unknown = [p for p in partitions if p >= self._wiring.topics.partitions]
+        if unknown:
+            self.stop(
+                StateError(
+                    f"{self.settings.input_topic} has grown: partitions {unknown} are new. Add "
+                    "them to the output and state topics too; series may have moved, so start "
+                    "anew under another GROUP_ID or CONTEXT"
+                )
+            )
+            return
+        for partition in sorted(partitions):
+            task = self.tasks[partition] = PartitionTask(partition, self._wiring, self.stop)
+            task.start()
+
+    async def _revoked(self, partitions: set[int]) -> None:
+        if partitions:
+            log.info("revoked", partitions=sorted(partitions))
+        await self._close(partitions)
+
+    async def _close(self, partitions: set[int]) -> None:
+        closing = [self.tasks.pop(p) for p in partitions if p in self.tasks]
+        if not closing:
+            return
+        work = [asyncio.create_task(task.close()) for task in closing]
+        _, late = await asyncio.wait(work, timeout=_REVOKE_S)
+        for one in late:
+            one.cancel()
+        for result in await asyncio.gather(*work, return_exceptions=True):
+            if isinstance(result, Exception):
+                log.error("close_failed", error=repr(result))
+
+
+async def serve(settings: Settings, kernel: str = "compiled") -> None:
+    """Run one process until SIGTERM or SIGINT.
+
+    Raises:
+        ConfigurationError: settings and cluster do not fit (exit code 2).
+        BarengineError: going on would lose or double bars (exit code 1).
+    """
+    app = App(settings, kernel_class(kernel))
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, app.stop)
+    try:
+        await app.run()
+    finally:
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.remove_signal_handler(number)

@@ -1,0 +1,143 @@
+"""When to commit, and one transaction at a time, while the engine goes on."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import Final
+
+from barengine.engine.partition import PartitionEngine, Snapshot
+from barengine.errors import TaskMovedError
+from barengine.kafka.sink import TransactionalSink
+from barengine.model import NS_PER_S
+from barengine.service.outbox import Outbox
+from barengine.service.wiring import Wiring, wall_ns
+
+_PROGRESS_S: Final = 5.0
+"""Without bars C is still committed this often: bounds what a crash makes us read again."""
+
+_IDLE_S: Final = 3600.0
+"""An idle partition commits this often, so that its transactional id never expires."""
+
+_FULL_BYTES: Final = 8 * 1024 * 1024
+"""Output waiting beyond this holds the input back: memory and transactions stay bounded."""
+
+
+class Committer:
+    """Turns snapshots of one engine into transactions of one sink.
+
+    After any error both are worthless: call :meth:`discard` and recover.
+    """
+
+    def __init__(
+        self,
+        engine: PartitionEngine,
+        sink: TransactionalSink,
+        outbox: Outbox,
+        wiring: Wiring,
+        *,
+        eager: bool,
+    ) -> None:
+        self.commits = 0
+        self.committed_offset = engine.commit_offset
+        self._engine = engine
+        self._sink = sink
+        self._outbox = outbox
+        self._metrics = wiring.metrics
+        self._settings = wiring.settings
+        self._interval_s = wiring.settings.commit_interval_ns / NS_PER_S
+        self._eager = eager
+        self._lock = asyncio.Lock()
+        self._woken = asyncio.Event()
+        self._roomy = asyncio.Event()
+        self._last_begin = time.monotonic() - self._interval_s
+        self._waiting_since: float | None = None
+
+    def exclusive(self) -> asyncio.Lock:
+        """Held, no transaction is in flight."""
+        return self._lock
+
+    def wake(self) -> None:
+        """Look again whether something is due."""
+        if self._waiting_since is None and self._engine.has_output:
+            self._waiting_since = time.monotonic()
+        self._woken.set()
+
+    async def room(self) -> None:
+        """Wait while too much output is on its way."""
+        while self._engine.pending_bytes > _FULL_BYTES:
+            self._roomy.clear()
+            self.wake()
+            await self._roomy.wait()
+
+    async def run(self) -> None:
+        """Commit whenever something is due, until cancelled or failed."""
+        while True:
+            wait_s = self._until_due()
+            if wait_s is None or wait_s > 0:
+                await self._sleep(wait_s)
+                continue
+            async with self._lock:
+                await self._commit()
+
+    async def commit_last(self) -> None:
+        """Commit what is processed so far and close the sink; the lock must be held."""
+        if not self._engine.replaying:
+            await self._commit()
+        await self._sink.close()
+
+    async def discard(self) -> None:
+        """Throw the producer away; whatever it had not committed is aborted by the next fence."""
+        await self._sink.discard()
+
+    def _until_due(self) -> float | None:
+        engine = self._engine
+        if engine.replaying:
+            return None
+        if self._eager:
+            return 0.0
+        since = time.monotonic() - self._last_begin
+        if engine.has_output:
+            full = engine.pending_bytes > _FULL_BYTES
+            return 0.0 if full else max(0.0, self._interval_s - since)
+        moved = engine.position != engine.commit_offset
+        return max(0.0, (_PROGRESS_S if moved else _IDLE_S) - since)
+
+    async def _sleep(self, wait_s: float | None) -> None:
+        self._woken.clear()
+        try:
+            async with asyncio.timeout(wait_s):
+                await self._woken.wait()
+        except TimeoutError:
+            pass
+
+    async def _commit(self) -> None:
+        began = self._last_begin = time.monotonic()
+        closed_at, self._waiting_since = self._waiting_since, None
+        snapshot = self._engine.snapshot()
+        self._roomy.set()
+        try:
+            await self._sink.commit(self._outbox.batches(snapshot, wall_ns()))
+        except TaskMovedError:
+            self._metrics.transaction("fenced", time.monotonic() - began)
+            raise
+        except BaseException:
+            self._metrics.transaction("aborted", time.monotonic() - began)
+            raise
+        self._eager = False
+        self.commits += 1
+        self.committed_offset = snapshot.commit_offset
+        self._count(snapshot, began, closed_at)
+
+    def _count(self, snapshot: Snapshot, began: float, closed_at: float | None) -> None:
+        now = time.monotonic()
+        self._metrics.transaction("committed", now - began)
+        if len(snapshot.bars):
+            self._metrics.bars(self._settings.period.name, len(snapshot.bars))
+            self._metrics.close_to_commit(now - (began if closed_at is None else closed_at))
+        for reject in snapshot.late:
+            self._metrics.late("topic", reject.reason, reject.lateness_ns)
+        for reject in snapshot.dropped:
+            self._metrics.late("drop", reject.reason, reject.lateness_ns)
+        for reject in snapshot.dead:
+            self._metrics.dead(reject.reason, reject.broker)

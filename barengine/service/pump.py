@@ -1,0 +1,170 @@
+"""Feeds the fetches of one partition into its engine, in order, without holding up the loop.
+
+Backpressure is one rule: the pump waits (for room in the output, for the registry), its inbox
+fills, and a full inbox pauses the partition.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import time
+from collections import deque
+from collections.abc import Callable
+from typing import Final
+
+import structlog
+
+from barengine.engine.partition import PartitionEngine
+from barengine.errors import KafkaUnavailableError, RegistryUnavailableError
+from barengine.kafka.fetch import Fetch
+from barengine.kernel import RecordBatch
+from barengine.service.commits import Committer
+from barengine.service.wiring import Wiring, wall_ns
+
+log = structlog.get_logger(__name__)
+
+_SLICE_S: Final = 0.01
+"""Longest stretch of work without giving the event loop back: heartbeats stay on time."""
+
+_INBOX_FETCHES: Final = 2
+"""Fetches that may wait before the partition is paused: one at work, one ready."""
+
+_REGISTRY_WAITS_S: Final = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
+"""Waits between questions to a registry that is down; the last one repeats."""
+
+_UNKNOWN_SCHEMA_S: Final = 60.0
+"""How long an answer "unknown schema id" holds before the registry is asked again."""
+
+
+class Pump:
+    """Takes fetches, and silence, into one engine until it is cancelled or something fails.
+
+    Args:
+        on_live: called once, when replay has reached C.
+    """
+
+    def __init__(
+        self,
+        partition: int,
+        engine: PartitionEngine,
+        committer: Committer,
+        wiring: Wiring,
+        on_live: Callable[[], None],
+    ) -> None:
+        self._partition = partition
+        self._engine = engine
+        self._committer = committer
+        self._wiring = wiring
+        self._on_live: Callable[[], None] | None = on_live
+        self._inbox: deque[Fetch] = deque()
+        self._arrived = asyncio.Event()
+        self._busy = False
+        self._paused = True
+        self._silence_resumed = False
+        self._unknown: dict[int, float] = {}
+
+    def offer(self, fetch: Fetch) -> None:
+        """Take a fetch; one from before a seek is dropped."""
+        source = self._wiring.source
+        if not source.is_current(fetch):
+            return
+        self._inbox.append(fetch)
+        self._arrived.set()
+        if len(self._inbox) >= _INBOX_FETCHES and not self._paused:
+            self._paused = True
+            source.pause(self._partition)
+
+    def observe(self) -> None:
+        """Apply the silence observed so far; it counts only behind all data before it."""
+        engine, source = self._engine, self._wiring.source
+        self._forget_unknown()
+        if self._busy or self._inbox or engine.replaying:
+            return
+        if not self._silence_resumed and source.at_end(self._partition):
+            self._silence_resumed = True
+            if engine.live_records == 0:
+                engine.resume_silence(wall_ns())
+        engine.observe(source.observed_ns(self._partition))
+
+    async def run(self) -> None:
+        """Pump until cancelled."""
+        self._wiring.source.seek(self._partition, self._engine.position)
+        self._went_on()
+        while True:
+            while not self._inbox:
+                self._resume()
+                self._arrived.clear()
+                await self._arrived.wait()
+            self._busy = True
+            try:
+                await self._take(self._inbox.popleft())
+            finally:
+                self._busy = False
+
+    def _resume(self) -> None:
+        if self._paused:
+            self._paused = False
+            self._wiring.source.resume(self._partition)
+
+    def _went_on(self) -> None:
+        """Say it when replay is over."""
+        if self._on_live is not None and not self._engine.replaying:
+            on_live, self._on_live = self._on_live, None
+            on_live()
+
+    async def _take(self, fetch: Fetch) -> None:
+        engine = self._engine
+        if fetch.offset > engine.position:
+            raise KafkaUnavailableError(
+                f"offsets {engine.position} to {fetch.offset - 1} were not handed over"
+            )
+        engine.observe(fetch.observed_ns)
+        began = time.monotonic()
+        for batch, next_offset in fetch.batches():
+            if batch is None:  # control or aborted: only the position moves
+                engine.skip_to(next_offset)
+                self._went_on()
+                continue
+            await self._feed(batch, next_offset)
+            if time.monotonic() - began > _SLICE_S:
+                self._committer.wake()
+                await asyncio.sleep(0)
+                began = time.monotonic()
+            await self._committer.room()
+        self._committer.wake()
+
+    async def _feed(self, batch: RecordBatch, next_offset: int) -> None:
+        engine = self._engine
+        while True:
+            before = engine.live_records
+            outcome = engine.feed(batch, next_offset, wall_ns())
+            self._wiring.metrics.count_ticks(self._partition, engine.live_records - before)
+            self._went_on()
+            if outcome.need_schema is None:
+                return
+            await self._learn(outcome.need_schema)
+
+    async def _learn(self, schema_id: int) -> None:
+        """Wait until the registry answers: a record is never skipped because it is down."""
+        waits = itertools.chain(_REGISTRY_WAITS_S, itertools.repeat(_REGISTRY_WAITS_S[-1]))
+        for attempt, wait_s in enumerate(waits):
+            try:
+                reader = await self._wiring.schemas.resolve(schema_id)
+            except RegistryUnavailableError as error:
+                if attempt == 0:
+                    log.warning("registry_unavailable", partition=self._partition, error=str(error))
+                await asyncio.sleep(wait_s)
+                continue
+            if reader.unknown:
+                self._unknown[schema_id] = time.monotonic()
+            self._engine.kernel.add_schema(schema_id, *reader)
+            return
+
+    def _forget_unknown(self) -> None:
+        """Ask the registry again, some time after it did not know an id."""
+        now = time.monotonic()
+        for schema_id, asked in list(self._unknown.items()):
+            if now - asked > _UNKNOWN_SCHEMA_S:
+                del self._unknown[schema_id]
+                self._engine.kernel.forget_schema(schema_id)

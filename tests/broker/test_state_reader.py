@@ -1,0 +1,78 @@
+"""Reading a state partition to its end."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+from aiokafka import AIOKafkaProducer
+
+from barengine.errors import KafkaUnavailableError
+from barengine.kafka.client import ConnectionConfig
+from barengine.kafka.state_reader import read_state
+from tests.broker.records import Record, make_topic, write
+
+
+def transactional(bootstrap: str, topic: str) -> AIOKafkaProducer:
+    return AIOKafkaProducer(bootstrap_servers=bootstrap, transactional_id=topic)
+
+
+async def test_an_empty_partition(bootstrap: str, topic_name: str) -> None:
+    """Nothing is read from nothing, without waiting for it."""
+    make_topic(bootstrap, topic_name, 2, cleanup_policy="compact")
+    write(bootstrap, topic_name, [Record(b"v", b"k", partition=1)])
+    assert await read_state(ConnectionConfig(bootstrap), topic_name, 0) == []
+
+
+async def test_committed_records_in_order(bootstrap: str, topic_name: str) -> None:
+    """Every committed record and tombstone comes in log order; aborted ones and markers do not."""
+    make_topic(bootstrap, topic_name, 1, cleanup_policy="compact")
+    async with transactional(bootstrap, topic_name) as producer:
+        for number in range(3):
+            async with producer.transaction():
+                await producer.send(topic_name, b"%d" % number, b"a", partition=0)
+                await producer.send(topic_name, None, b"b", partition=0)
+            await producer.begin_transaction()
+            await producer.send_and_wait(topic_name, b"aborted", b"a", partition=0)
+            await producer.abort_transaction()
+    found = await read_state(ConnectionConfig(bootstrap), topic_name, 0)
+    assert found == [
+        (b"a", b"0"),
+        (b"b", None),
+        (b"a", b"1"),
+        (b"b", None),
+        (b"a", b"2"),
+        (b"b", None),
+    ]
+
+
+async def test_an_open_transaction_is_waited_for(bootstrap: str, topic_name: str) -> None:
+    """Reading ends at the high watermark, not at the last stable offset below it."""
+    make_topic(bootstrap, topic_name, 1, cleanup_policy="compact")
+    async with transactional(bootstrap, topic_name) as producer:
+        async with producer.transaction():
+            await producer.send(topic_name, b"1", b"a", partition=0)
+        await producer.begin_transaction()
+        await producer.send_and_wait(topic_name, b"2", b"a", partition=0)
+        reading = asyncio.create_task(read_state(ConnectionConfig(bootstrap), topic_name, 0))
+        done, _ = await asyncio.wait([reading], timeout=1.0)
+        assert not done
+        await producer.commit_transaction()
+        assert await reading == [(b"a", b"1"), (b"a", b"2")]
+
+
+async def test_what_cannot_be_read_in_time_is_an_error(bootstrap: str, topic_name: str) -> None:
+    """Half of the state is never taken for all of it."""
+    make_topic(bootstrap, topic_name, 1, cleanup_policy="compact")
+    async with transactional(bootstrap, topic_name) as producer:
+        await producer.begin_transaction()
+        await producer.send_and_wait(topic_name, b"2", b"a", partition=0)
+        with pytest.raises(KafkaUnavailableError, match=f"reading all of {topic_name}-0"):
+            await read_state(ConnectionConfig(bootstrap), topic_name, 0, timeout_s=1.0)
+        await producer.abort_transaction()
+
+
+async def test_no_broker(topic_name: str) -> None:
+    """Without a broker the error says so, and nothing stays open."""
+    with pytest.raises(KafkaUnavailableError):
+        await read_state(ConnectionConfig("127.0.0.1:1"), topic_name, 0)

@@ -1,0 +1,130 @@
+"""Ticks as markets send them, out of order, and some that no market should: late ones, bad ones."""
+
+from __future__ import annotations
+
+import random
+import struct
+import threading
+import time
+from collections.abc import Iterator
+from typing import Final, Self
+
+from confluent_kafka import Producer
+
+from tests.broker.records import QUIET, Record, produce
+from tests.broker.ticks import frame, text, varint
+
+BROKERS: Final = ("alpha", "beta|x", "gämma")
+SYMBOLS: Final = 60
+JITTER_MS: Final = 700
+"""Ticks come out of order by less than this; the engine's grace is somewhat more."""
+
+LATE_MS: Final = 20_000
+BAD_ONE_IN: Final = 2_000
+LATE_ONE_IN: Final = 1_000
+FUTURE_MS: Final = 10**9
+"""Far beyond MAX_FUTURE: quarantined."""
+
+_PRICE: Final = struct.Struct("<d")
+_PIECE: Final = 1_000
+"""Ticks between two looks at the clock."""
+
+
+class Feed:
+    """Sends ticks whose event time is the wall clock's, in a thread of its own, begun by ``with``.
+
+    Args:
+        count: ticks in all.
+        seconds: over which they are spread.
+    """
+
+    def __init__(
+        self,
+        bootstrap: str,
+        topic: str,
+        partitions: int,
+        count: int,
+        seconds: float,
+        chance: random.Random,
+    ) -> None:
+        self._bootstrap = bootstrap
+        self._topic = topic
+        self._partitions = partitions
+        self._count = count
+        self._seconds = seconds
+        self._chance = chance
+        self._thread = threading.Thread(target=self._run, name="feed")
+        self._stopping = threading.Event()
+        self._left: int | None = None
+        self._names = [
+            [frame() + text(broker) + text(f"S{number}") for number in range(SYMBOLS)]
+            for broker in BROKERS
+        ]
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stopping.set()
+        self._thread.join()
+
+    @property
+    def running(self) -> bool:
+        """Whether there is more to come."""
+        return self._thread.is_alive()
+
+    def all_sent(self) -> bool:
+        """Wait for the end; whether the broker has taken everything."""
+        self._thread.join()
+        return self._left == 0
+
+    def _run(self) -> None:
+        producer = Producer(
+            {
+                "bootstrap.servers": self._bootstrap,
+                "linger.ms": 20,
+                "compression.type": "lz4",
+                "enable.idempotence": True,
+                "queue.buffering.max.messages": 1_000_000,
+                **QUIET,
+            }
+        )
+        began = time.monotonic()
+        for piece in range(0, self._count, _PIECE):
+            for record in self._records(min(_PIECE, self._count - piece)):
+                produce(producer, self._topic, record)
+            producer.poll(0)
+            due = began + (piece + _PIECE) * self._seconds / self._count
+            if self._stopping.wait(max(0.0, due - time.monotonic())):
+                return
+        self._left = producer.flush(60)
+
+    def _records(self, count: int) -> Iterator[Record]:
+        chance, now_ms = self._chance, time.time_ns() // 1_000_000
+        for _ in range(count):
+            series = chance.randrange(SYMBOLS)
+            names = self._names[series % len(BROKERS)][series]
+            yield self._record(names, series % self._partitions, now_ms)
+
+    def _record(self, names: bytes, partition: int, now_ms: int) -> Record:
+        chance = self._chance
+        time_ms = now_ms - chance.randrange(JITTER_MS)
+        if chance.randrange(LATE_ONE_IN) == 0:
+            time_ms -= LATE_MS
+        if chance.randrange(BAD_ONE_IN) == 0:
+            return self._bad(names, partition, now_ms)
+        value = names + varint(time_ms) + _PRICE.pack(chance.uniform(-10, 10))
+        return Record(value, None, partition, now_ms)
+
+    def _bad(self, names: bytes, partition: int, now_ms: int) -> Record:
+        value = self._chance.choice(
+            (
+                None,
+                b"\x01no frame",
+                names,
+                names + varint(now_ms) + _PRICE.pack(float("nan")),
+                names + varint(now_ms + FUTURE_MS) + _PRICE.pack(1.0),
+            )
+        )
+        return Record(value, b"bad", partition, now_ms)

@@ -1,0 +1,186 @@
+"""Rules of recovery, each taken away: the property tests must notice every one.
+
+They patch the engine and the pure kernel; the compiled one has no seams to do it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, Final
+
+import pytest
+
+from barengine.engine.partition import PartitionEngine, Snapshot
+from barengine.engine.rejected import RejectedOffsets
+from barengine.kernel import BrokerState, Outcome, PureKernel, RecordBatch, Reject, SeriesState
+from barengine.model import NEVER, Reason, Watermark
+from tests.unit.engine.run import UNIT_NS, Op, Plan
+from tests.unit.engine.sim import Rules
+
+Patch = pytest.MonkeyPatch
+Ablation = Callable[[Patch], None]
+
+
+def _loading(patch: Patch, forget: Callable[[BrokerState], BrokerState]) -> None:
+    load = PureKernel.load
+
+    def forgetful(
+        self: PureKernel, brokers: Sequence[BrokerState], series: Sequence[SeriesState]
+    ) -> None:
+        load(self, [forget(state) for state in brokers], series)
+
+    patch.setattr(PureKernel, "load", forgetful)
+
+
+def without_broker_closed_through(patch: Patch) -> None:
+    """Recovery does not know what is closed for a whole broker."""
+    _loading(patch, lambda state: state._replace(closed_through_ns=NEVER))
+
+
+def without_market_clock(patch: Patch) -> None:
+    """Recovery takes the market clock from [L, C) alone: what silence added is lost."""
+    _loading(patch, lambda state: state._replace(clock_ns=NEVER))
+
+
+def without_begin(patch: Patch) -> None:
+    """Recovery does not know where the engine began: whole bars look partial."""
+    _loading(patch, lambda state: state._replace(begin_ns=NEVER))
+
+
+def without_series_records(patch: Patch) -> None:
+    """What is closed for one series alone is not written."""
+    patch.setattr(PureKernel, "take_series", lambda _self: [])
+
+
+def without_late_marks(patch: Patch) -> None:
+    """A series whose tick was late is written only once a bar of it closes."""
+    late = PureKernel._late
+
+    def unmarked(self: PureKernel, record: Any, series: Any, *rest: Any) -> Reject:
+        dirty = series.dirty
+        reject = late(self, record, series, *rest)
+        series.dirty = dirty
+        return reject
+
+    patch.setattr(PureKernel, "_late", unmarked)
+
+
+def without_silence_marks(patch: Patch) -> None:
+    """A closed_through that silence lifts is written only once a bar closes by it."""
+    advance = PureKernel._advance_series
+
+    def unmarked(self: PureKernel, idle: int) -> None:
+        dirty = [series for series in self._table.series.values() if series.dirty]
+        advance(self, idle)
+        for series in self._table.series.values():
+            series.dirty = series in dirty
+
+    patch.setattr(PureKernel, "_advance_series", unmarked)
+
+
+def without_quarantine_list(patch: Patch) -> None:
+    """Ticks from the future are not remembered."""
+    keep = PartitionEngine._keep
+
+    def careless(self: PartitionEngine, rejects: Sequence[Reject]) -> None:
+        add, self._rejected = self._rejected, RejectedOffsets()
+        for one in rejects:
+            if one.reason is Reason.UNKNOWN_SCHEMA:
+                add.add(one.offset)
+        keep(self, rejects)
+        self._rejected = add
+
+    patch.setattr(PartitionEngine, "_keep", careless)
+
+
+def without_rejected_offsets(patch: Patch) -> None:
+    """Neither ticks from the future nor unknown schemas are remembered."""
+    patch.setattr(RejectedOffsets, "add", lambda _self, _offset: None)
+
+
+def without_low_water(patch: Patch) -> None:
+    """Recovery begins at C."""
+    patch.setattr(PureKernel, "low_water", lambda _self: None)
+
+
+def without_drain(patch: Patch) -> None:
+    """A snapshot is taken first, and what is due is closed after it."""
+    drain, snapshot = PureKernel.drain, PartitionEngine.snapshot
+
+    def early(self: PartitionEngine) -> Snapshot:
+        taken = snapshot(self)
+        assert isinstance(self.kernel, PureKernel)
+        drain(self.kernel)
+        return taken
+
+    patch.setattr(PureKernel, "drain", lambda self: len(self._closed))
+    patch.setattr(PartitionEngine, "snapshot", early)
+
+
+def without_replay(patch: Patch) -> None:
+    """[L, C) is taken as if it were new: with the wall clock, the watermark and lateness."""
+    process = PureKernel.process
+
+    def live(
+        self: PureKernel, batch: RecordBatch, start: int, stop: int, wall_ns: int, **how: Any
+    ) -> Outcome:
+        outcome = process(self, batch, start, stop, wall_ns, skip=how.get("skip", ()))
+        return outcome._replace(rejects=[]) if how.get("replay") else outcome
+
+    patch.setattr(PureKernel, "process", live)
+
+
+def without_care_for_tombstones(patch: Patch) -> None:
+    """A silent series is forgotten though recovery would read its ticks again."""
+    patch.setattr(PureKernel, "_dispensable", lambda *_: True)
+
+
+ANY_HISTORY: Final[list[Ablation]] = [
+    without_broker_closed_through,
+    without_market_clock,
+    without_begin,
+    without_series_records,
+    without_late_marks,
+    without_quarantine_list,
+    without_rejected_offsets,
+    without_low_water,
+    without_drain,
+    without_replay,
+]
+"""Random histories run into these soon."""
+
+
+def _tick(series: int, time: int) -> Op:
+    return Op("tick", (series, 0, time, 8, False))
+
+
+_BY_SERIES: Final = Rules(watermark=Watermark.SERIES, idle_ns=UNIT_NS, grace_ns=4 * UNIT_NS)
+
+CERTAIN_HISTORY: Final[list[tuple[Ablation, Plan]]] = [
+    (
+        # The tick at 5 is in bucket 4..8. After 4 units of silence its watermark is 5 + 4 - 4,
+        # which closes what ends at 4, but no window. The tick at 2 is late because of it.
+        without_silence_marks,
+        Plan(
+            _BY_SERIES,
+            [
+                *(_tick(0, 5), Op("silence", (4,)), Op("commit"), Op("crash")),
+                *(_tick(0, 2 - 4), Op("feed", (9, 0, 0))),
+            ],
+        ),
+    ),
+    (
+        # Both windows are 0..4. After 5 units of silence the tick at 3 is closed (3 + 5 - 4), the
+        # one at 0 is open and stands before it in the log: recovery reads both.
+        without_care_for_tombstones,
+        Plan(
+            _BY_SERIES,
+            [
+                *(_tick(0, 0), _tick(1, 3), Op("silence", (5,)), Op("commit")),
+                *(Op("evict"), Op("commit"), Op("crash")),
+            ],
+            forgetful=True,
+        ),
+    ),
+]
+"""Random histories run into these too, but seldom; each comes with one that surely does."""

@@ -1,0 +1,113 @@
+"""Random histories, weighted so that most of them are eventful.
+
+One table, two dice: hypothesis draws from it (slower, and shrinks what fails), or a seeded
+``Random`` does (fast enough for thousands of histories).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from random import Random
+from typing import Any, Final
+
+from hypothesis import strategies as st
+
+from barengine.model import LatePolicy, Order, Watermark
+from tests.unit.engine.run import BAD_VALUES, SERIES, UNIT_NS, Op, Plan
+from tests.unit.engine.sim import Rules
+from tests.unit.kernel.build import NOON_MS
+
+Choose = Callable[[Sequence[Any]], Any]
+"""Takes a non-empty sequence, returns one of its items."""
+
+_SCENES: Final = range(8, 45)
+"""How many scenes a history has."""
+
+
+def _units(*choices: int) -> list[int]:
+    return [units * UNIT_NS for units in choices]
+
+
+_SETTINGS: Final[dict[str, Sequence[Any]]] = {
+    "grace_ns": _units(0, 2, 3, 4, 7),
+    "watermark": list(Watermark),
+    "idle_ns": [None, *_units(1, 3, 6)],
+    "max_future_ns": _units(1, 4, 40),
+}
+"""Settings that may change from run to run."""
+
+_FOR_GOOD: Final[dict[str, Sequence[Any]]] = {
+    "late_policy": list(LatePolicy),
+    "order": list(Order),
+}
+
+_CHOICES: Final[dict[str, tuple[Sequence[Any], ...]]] = {
+    "tick": (
+        [0, 0, 0, 1, 1, *range(2, len(SERIES))],
+        [0, 0, 1, 1, 2, 5],
+        [0, 0, 0, 1, 2, -1, -2, -3, -4, -5, -6, -8, -13, 3, 7, 12],
+        [-5, 0, 3, 8, 8, 9, 21],
+        [False] * 7 + [True],
+    ),
+    "feed": ([1, 1, 2, 3, 9], range(4), range(3)),
+    "silence": (range(10),),
+    "take_over": (["graceful", "lost", "zombie"],),
+    "zombie": (range(1, 5),),
+    "bad": (BAD_VALUES,),
+    "gap": (range(1, 4),),
+    "clock": (range(-4, 9),),
+}
+"""Operations with arguments, and what these are chosen from."""
+
+_WEIGHTS: Final = {
+    "tick": 14,
+    "tick feed": 24,
+    "feed": 6,
+    "silence": 7,
+    "commit": 7,
+    "begin": 3,
+    "land": 2,
+    "crash": 3,
+    "commit crash": 7,
+    "take_over": 3,
+    "zombie": 2,
+    "compact": 1,
+    "again": 2,
+    "bad": 1,
+    "gap": 1,
+    "learn": 1,
+    "ask": 1,
+    "clock": 2,
+    "evict": 3,
+}
+"""Scenes: an operation, or two that belong together."""
+
+_BAG: Final = [scene for scene, weight in _WEIGHTS.items() for _ in range(weight)]
+
+
+def plan(choose: Choose, *, changes: bool = False, forgetful: bool = False) -> Plan:
+    """A whole history; with ``changes`` every crash brings other settings."""
+    ops: list[Op] = []
+    for _ in range(choose(_SCENES)):
+        for name in choose(_BAG).split():
+            if changes and name == "crash":
+                ops.append(Op("change", (_some_settings(choose),)))
+            else:
+                ops.append(Op(name, tuple(choose(items) for items in _CHOICES.get(name, ()))))
+    settings = {name: choose(values) for name, values in (_SETTINGS | _FOR_GOOD).items()}
+    return Plan(Rules(**settings), ops, choose([0, 0, 3]), choose([NOON_MS, -3_000]), forgetful)
+
+
+def _some_settings(choose: Choose) -> dict[str, Any]:
+    return {name: choose(values) for name, values in _SETTINGS.items() if choose([False, True])}
+
+
+@st.composite
+def plans(draw: st.DrawFn, *, changes: bool = False, forgetful: bool = False) -> Plan:
+    """Histories drawn by hypothesis."""
+    return plan(lambda items: draw(st.sampled_from(items)), changes=changes, forgetful=forgetful)
+
+
+def seeded(seed: int, *, changes: bool = False, forgetful: bool = False) -> Plan:
+    """The history of a seed."""
+    return plan(Random(seed).choice, changes=changes, forgetful=forgetful)

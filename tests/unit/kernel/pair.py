@@ -1,0 +1,88 @@
+"""Both kernels side by side: every call goes to each, and whatever comes back must be equal."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeVar
+
+from barengine.codec.plan import FieldPlan
+from barengine.kernel import Kernel, KernelConfig, Outcome, RecordBatch, kernel_class
+from barengine.kernel._protocol import SlowDecoder
+from barengine.model import Bar
+
+_T = TypeVar("_T")
+
+EVERYTHING = 2**62
+"""A stop offset, or a size, that nothing reaches."""
+
+
+class Pair:
+    """The pure and the compiled kernel, given the same calls."""
+
+    def __init__(self, config: KernelConfig) -> None:
+        self.config = config
+        self.kernels: list[Kernel] = [
+            kernel_class("pure")(config),
+            kernel_class("compiled")(config),
+        ]
+
+    def both(self, call: Callable[[Kernel], _T]) -> _T | Exception:
+        """The answer that both gave, or the ValueError that both raised."""
+        pure, compiled = (_outcome(call, kernel) for kernel in self.kernels)
+        assert repr(compiled) == repr(pure)
+        self.compare_state()
+        return pure
+
+    def add_schema(
+        self, schema_id: int, plan: FieldPlan | None, slow: SlowDecoder | None = None
+    ) -> None:
+        """A schema for both."""
+        for kernel in self.kernels:
+            kernel.add_schema(schema_id, plan, slow)
+
+    def feed(
+        self,
+        batch: RecordBatch,
+        start: int = 0,
+        stop: int = EVERYTHING,
+        wall_ns: int = EVERYTHING,
+        *,
+        replay: bool = False,
+        skip: tuple[int, ...] = (),
+    ) -> Outcome | Exception:
+        """Process a batch in both."""
+        return self.both(
+            lambda kernel: kernel.process(batch, start, stop, wall_ns, replay=replay, skip=skip)
+        )
+
+    def compare_state(self) -> None:
+        """Everything that can be seen without changing it."""
+        pure, compiled = (
+            (kernel.brokers(), kernel.low_water(), kernel.open_windows, kernel.pending)
+            for kernel in self.kernels
+        )
+        assert compiled == pure
+
+    def take(self, max_bytes: int = EVERYTHING) -> list[Bar]:
+        """Drain both and take out bars and states of series; the bars that both gave."""
+        self.both(lambda kernel: kernel.drain())
+        blocks = [kernel.take_bars() for kernel in self.kernels]
+        pure, compiled = (
+            (len(block), block.bars(), block.encode(max_bytes), block.encode(EVERYTHING))
+            for block in blocks
+        )
+        assert compiled == pure
+        self.both(lambda kernel: kernel.take_series())
+        return blocks[0].bars()
+
+    def close_all(self) -> list[Bar]:
+        """Let silence close every window (of a configuration that lets it) and take the bars."""
+        self.both(lambda kernel: kernel.advance(2**61))
+        return self.take()
+
+
+def _outcome(call: Callable[[Kernel], _T], kernel: Kernel) -> _T | Exception:
+    try:
+        return call(kernel)
+    except ValueError as error:
+        return error

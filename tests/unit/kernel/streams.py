@@ -1,0 +1,198 @@
+"""Random configurations and random lives of a kernel, for the comparison of twin and compiled.
+
+Drawn from a plain Random, not from hypothesis' strategies: a life has to be hundreds of ticks
+dense before windows fill, close and come late, and drawing those one by one takes seconds.
+"""
+
+from __future__ import annotations
+
+import struct
+from random import Random
+
+from barengine.codec.read import run_plan
+from barengine.codec.tick import BadTick, DecodedTick, SlowDecoder
+from barengine.kernel import BrokerState, KernelConfig, RecordBatch, SeriesState
+from barengine.model import NEVER, Framing, KeyFormat, Order, Period, Reason, Watermark
+from tests.unit.kernel.build import NOON_MS, NOON_NS, batch, text, tick_plan, varint
+from tests.unit.kernel.pair import EVERYTHING, Pair
+
+NS_PLAN = tick_plan(unit_ns=1)
+NAMES = ("A", "B|\\", "émetteur-long-name")
+SYMBOLS = ("X", "EURUSD", "a|b", "\\", "日経平均株価指数", "S" * 256)
+
+_FAR = (2**62, -(2**62), 2**61, -(2**61), -1, 0, 1)
+_FURTHEST_WALL = 2**61
+_DURATIONS = (0, 1, 10**9, 5 * 10**9, 60 * 10**9, 600 * 10**9)
+
+
+def random_config(rng: Random) -> KernelConfig:
+    """Every switch of the configuration, with durations near the edges."""
+    return KernelConfig(
+        period=Period.parse(rng.choice(("1s", "1m", "1h"))),
+        grace_ns=rng.choice((*_DURATIONS, rng.randrange(10**12), 2**62)),
+        watermark=rng.choice(list(Watermark)),
+        idle_timeout_ns=rng.choice((None, *_DURATIONS)),
+        max_future_ns=rng.choice((*_DURATIONS, 2**61)),
+        order=rng.choice(list(Order)),
+        price_scale=rng.choice((0, 2, 9, 18)),
+        framing=rng.choice(list(Framing)),
+        schema_by_id=rng.random() < 0.5,
+        record_time=rng.random() < 0.2,
+        key_format=rng.choice(list(KeyFormat)),
+        key_header=rng.choice((b"", b"\0\0\0\0\7")),
+        value_header=rng.choice((b"", b"\0\0\0\0\x08")),
+        began_whole=rng.random() < 0.5,
+    )
+
+
+class Life:
+    """What happens to one pair of kernels. ``step`` does one random thing and compares."""
+
+    def __init__(self, rng: Random) -> None:
+        self.rng = rng
+        self.config = random_config(rng)
+        self.pair = Pair(self.config)
+        self.offset = 0
+        self.now = NOON_NS
+        self.observed = 0
+        self.spread = rng.choice((1, 3, 30)) * self.config.period.length_ns
+        self._steps = (
+            *(self.feed,) * 6,
+            *(self.advance, self.resume, self.drain, self.take, self.take, self.take_series),
+            *(self.evict, self.load, self.change_schema),
+        )
+        for schema_id in (0, 1, 2):
+            self.pair.add_schema(schema_id, NS_PLAN)
+
+    def step(self) -> None:
+        """One random call on both kernels."""
+        self.rng.choice(self._steps)()
+
+    def feed(self) -> None:
+        """A batch, entered and left anywhere, live or as replay, at times out of order."""
+        content = self.batch()
+        first = content.base_offset
+        start = self.rng.choice((0, 0, 0, first + self.rng.randrange(10)))
+        stop = self.rng.choice((EVERYTHING, EVERYTHING, first + self.rng.randrange(60)))
+        skip = sorted(self.rng.choices(range(first, first + 60), k=self.rng.choice((0, 0, 5))))
+        wall = self.rng.choice((self.now, self.now + 10**12, _FURTHEST_WALL))
+        replay = self.rng.random() < 0.2
+        self.pair.feed(content, start, stop, wall, replay=replay, skip=tuple(skip))
+
+    def batch(self) -> RecordBatch:
+        """The next records; offsets go on from the last batch's, seldom back."""
+        rng = self.rng
+        self.now += rng.choice((0, 1, 5)) * self.config.period.length_ns
+        values = [self.value() for _ in range(rng.choice((0, 1, 10, 50)))]
+        deltas = [place * rng.choice((1, 1, 2)) for place in range(len(values))]
+        base, self.offset = self.offset, self.offset + (deltas[-1] if deltas else 0) + 1
+        return batch(
+            [(rng.choice((None, b"", b"key")), value) for value in values],
+            rng.choice((base, base, base, base // 2)),
+            base_time_ms=rng.choice((NOON_MS, NOON_MS, 0, -1, 2**53, -(2**63))),
+            append_time_ms=rng.choice((None, None, NOON_MS, 2**43)),
+            offset_deltas=deltas,
+            time_deltas=[rng.randrange(-(10**6), 10**6) for _ in values],
+            headers=rng.choice(((), (), (("h", b"v"), ("n", None)))),
+        )
+
+    def value(self) -> bytes | None:
+        """One value; seldom null, cut, of a wrong frame or with a name that is no name."""
+        rng = self.rng
+        odd = rng.random() < 0.01
+        broker = rng.choice(("", "N" * 257) if odd else NAMES)
+        symbol = rng.choice(SYMBOLS)
+        body = text(broker) + text(symbol) + varint(self.time()) + struct.pack("<d", self.price())
+        if self.config.framing is Framing.CONFLUENT:
+            body = b"\0\0\0\0" + rng.choice((b"\1", b"\1", b"\1", b"\2", b"\3")) + body
+        fate = rng.random()
+        if fate < 0.01:
+            return None
+        if fate < 0.03:
+            return body[: rng.randrange(len(body) + 1)]
+        return b"\1" + body[1:] if fate < 0.04 else body
+
+    def time(self) -> int:
+        """Around now, often on a bucket's edge or as before; seldom far away."""
+        rng, length = self.rng, self.config.period.length_ns
+        near = self.now - rng.randrange(self.spread)
+        edge = self.config.period.floor(near) + rng.choice((-1, 0, 1, length - 1))
+        far = rng.choice((*_FAR, 2**62 + 1, -(2**63)))
+        return rng.choices((near, edge, self.now, far), (50, 20, 10, 1))[0]
+
+    def price(self) -> float:
+        """Everyday prices, a few that repeat, and every double there is."""
+        rng = self.rng
+        bits: float = struct.unpack("<d", rng.randbytes(8))[0]
+        some = (rng.uniform(-2, 2), 1.5, -1.5, 1e-9, bits, float("inf"), float("nan"))
+        return rng.choices(some, (50, 20, 20, 5, 2, 1, 1))[0]
+
+    def clock(self) -> int:
+        """A clock as it may be stored."""
+        return self.rng.choice((NEVER, self.now, self.now - self.rng.randrange(10**13), -(2**61)))
+
+    def advance(self) -> None:
+        """Silence, mostly a little more of it."""
+        self.observed += self.rng.choice((0, 10**8, 10**9, 10**11, 10**13))
+        observed = self.rng.choice((self.observed, self.observed, self.observed // 2))
+        self.pair.both(lambda kernel: kernel.advance(observed))
+
+    def resume(self) -> None:
+        """A take-over at some wall time."""
+        wall = self.now + self.rng.choice((-(10**12), 0, 10**9, 10**12))
+        self.pair.both(lambda kernel: kernel.resume_silence(wall))
+
+    def drain(self) -> None:
+        """Close what is due."""
+        self.pair.both(lambda kernel: kernel.drain())
+
+    def take(self) -> None:
+        """Take bars out, in output batches of any size."""
+        self.pair.take(self.rng.choice((-1, 0, 150, 700, 5000)))
+
+    def take_series(self) -> None:
+        """Take states out without a drain before."""
+        self.pair.both(lambda kernel: kernel.take_series())
+
+    def evict(self) -> None:
+        """Forget what is old, in the middle of everything."""
+        before = self.rng.choice((self.now, self.now + 1, 2**62, NEVER))
+        self.pair.both(lambda kernel: kernel.evict(before))
+
+    def load(self) -> None:
+        """Put clocks in as an earlier owner stored them."""
+        rng = self.rng
+        brokers = [
+            BrokerState(rng.choice(NAMES), *(self.clock() for _ in range(6)))
+            for _ in range(rng.choice((0, 1)))
+        ]
+        series = [
+            SeriesState(rng.choice((*NAMES, "C")), symbol, self.clock(), self.clock())
+            for symbol in rng.sample(SYMBOLS, rng.choice((0, 2)))
+        ]
+        self.pair.both(lambda kernel: kernel.load(brokers, series))
+
+    def change_schema(self) -> None:
+        """A schema comes, changes how it is read, or goes."""
+        schema_id = self.rng.randrange(4)
+        match self.rng.choice(("plan", "plan", "slow", "unknown", "forget")):
+            case "forget":
+                self.pair.both(lambda kernel: kernel.forget_schema(schema_id))
+            case "slow":
+                slow = slow_decoder(self.config.price_scale)
+                self.pair.add_schema(schema_id, None, slow)
+            case "unknown":
+                self.pair.add_schema(schema_id, None)
+            case _:
+                self.pair.add_schema(schema_id, NS_PLAN)
+
+
+def slow_decoder(price_scale: int) -> SlowDecoder:
+    """Reads the same values record by record, and refuses some."""
+
+    def decode(value: bytes) -> DecodedTick:
+        if len(value) % 11 == 0:
+            raise BadTick(Reason.MISSING_FIELD)
+        return run_plan(NS_PLAN, value, 0, price_scale)
+
+    return decode
