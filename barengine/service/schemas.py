@@ -93,7 +93,10 @@ class SchemaBook:
         if schema is None:
             log.warning("unknown_schema", schema_id=schema_id)
             return Reader(None, None)
-        reader = self._compile(schema_id, schema)
+        try:
+            reader = self._compile(schema_id, schema)
+        except SchemaError as error:
+            raise SchemaError(f"schema id {schema_id}: {error}") from error
         self._readers[schema_id] = reader
         log.info("schema", schema_id=schema_id, plan=reader.plan is not None)
         return reader

@@ -223,4 +223,6 @@ def test_schema_without_the_fields(registry: RegistryStub, bootstrap: str, tmp_p
     with scene.engine() as engine:
         assert engine.exit_code() == 1
 
-    assert "bid" in engine.text().splitlines()[-1]
+    said = engine.text().splitlines()[-1]
+    assert f"schema id {UNKNOWN}" in said
+    assert "bid" in said
