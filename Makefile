@@ -8,7 +8,7 @@ BUILT := $(VENV)/.built
 KERNEL := $(wildcard barengine/kernel/*.pyx barengine/kernel/*.pxd)
 ARGS ?=
 
-.PHONY: setup lint test demo fmt lock clean
+.PHONY: setup lint test chaos fuzz demo bench bench-recovery bench-micro fmt lock clean
 .DELETE_ON_ERROR:
 
 setup: $(BUILT)
@@ -34,8 +34,28 @@ lint: setup
 test: setup
 	$(BIN)/pytest $(ARGS)
 
+# Every fault at full length; CHAOS_SEED=n repeats a run's decisions.
+chaos: setup
+	$(BIN)/pytest tests/chaos --chaos=full -o faulthandler_timeout=900 $(ARGS)
+
+# Ten million damaged inputs on a kernel with sanitizers; FUZZ_SEED=n repeats a run.
+FUZZ_INPUTS ?= 10000000
+fuzz: setup
+	FUZZ_INPUTS=$(FUZZ_INPUTS) $(BIN)/pytest tests/fuzz -o faulthandler_timeout=7200 $(ARGS)
+# Side by side with the alternatives, on a local Kafka; the ticks are kept in .bench/.
+bench: setup
+	$(BIN)/python -m benchmarks $(ARGS)
+
+# One piece of the engine at a time, without a broker.
+bench-micro: setup
+	$(BIN)/pytest benchmarks/micro --benchmark-quiet $(ARGS)
+
 demo: setup
 	$(BIN)/barengine demo $(ARGS)
+
+# How long bars stop coming, whatever happens to a process; real processes on a local broker.
+bench-recovery: setup
+	$(BIN)/python -m benchmarks.recovery $(ARGS)
 
 fmt: setup
 	$(BIN)/ruff check --fix .

@@ -33,6 +33,10 @@ class StateError(BarengineError):
     """The stored state and the input log do not fit; going on would lose or double bars."""
 
 
+class UnreadableStateError(StateError):
+    """A state record is damaged, of another release, or written by two: only a reset helps."""
+
+
 class TaskMovedError(BarengineError):
     """Another process owns this partition now (every fencing error of Kafka ends here)."""
 

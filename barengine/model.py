@@ -66,7 +66,8 @@ class Reason(IntEnum):
     """Why a record did not become a tick of a bar. The closed label set of metrics and headers.
 
     ``WATERMARK`` and ``SILENCE`` are late ticks: the bucket was closed by event time, or by
-    observed silence. All others are dead letters; ``FUTURE`` is the quarantine.
+    observed silence. All others are dead letters; ``FUTURE`` is the quarantine, and no value of a
+    ``SCHEMA`` can become a tick.
     The numbers are shared with the compiled kernel.
     """
 
@@ -81,6 +82,7 @@ class Reason(IntEnum):
     TIME_RANGE = 9
     NULL_VALUE = 10
     FUTURE = 11
+    SCHEMA = 12
     WATERMARK = 20
     SILENCE = 21
 
@@ -97,7 +99,7 @@ class Reason(IntEnum):
     @property
     def revocable(self) -> bool:
         """Whether asking again later may give another answer, so that recovery must remember it."""
-        return self in (Reason.FUTURE, Reason.UNKNOWN_SCHEMA)
+        return self in (Reason.FUTURE, Reason.UNKNOWN_SCHEMA, Reason.SCHEMA)
 
 
 _PERIOD_NS: Final = {"s": NS_PER_S, "m": 60 * NS_PER_S, "h": 3600 * NS_PER_S}

@@ -23,6 +23,8 @@ def split(text: str) -> list[str]:
     Raises:
         ValueError: the text ends inside an escape.
     """
+    if "\\" not in text:
+        return text.split(SEPARATOR)
     parts, current, chars = [], [], iter(text)
     for char in chars:
         if char == "\\":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 
+import pytest
 from hypothesis import settings
 
 # No deadline: a slow machine proves nothing about a rule. In CI the examples are the same every
@@ -11,3 +12,10 @@ from hypothesis import settings
 settings.register_profile("home", deadline=None)
 settings.register_profile("ci", deadline=None, derandomize=True, print_blob=True)
 settings.load_profile("ci" if os.environ.get("CI") else "home")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """The chaos suite's options: pytest knows only those that are here."""
+    group = parser.getgroup("chaos", "chaos tests; CHAOS_SEED repeats a run's decisions")
+    group.addoption("--chaos", choices=("short", "full"), default="short", help="how many faults")
+    group.addoption("--chaos-table", metavar="FILE", help="write the summary table there")

@@ -14,6 +14,7 @@ from typing import Annotated, Any, Final
 import typer
 
 from barengine.cli.loop import run_async
+from barengine.cli.state_repair import adopt, reset
 from barengine.demo.readback import log_ends
 from barengine.engine.state import StateImage
 from barengine.errors import ConfigurationError
@@ -32,8 +33,10 @@ _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 app = typer.Typer(
     add_completion=False,
     no_args_is_help=True,
-    help="Look at what the engine has stored beside the input log.",
+    help="Look at what the engine has stored beside the input log, and mend it.",
 )
+app.command("reset")(reset)
+app.command("adopt")(adopt)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +66,8 @@ class PartitionView:
     series_records: int
     rejected_ranges: list[tuple[int, int]]
     """Half-open."""
+    stored_windows: int
+    """Windows that are stored in full, as they were when [L, C) had become too long."""
     fingerprint: dict[str, str]
 
     @property
@@ -80,11 +85,6 @@ class PartitionView:
     def as_json(self) -> dict[str, Any]:
         """Every field, and what is derived from them."""
         return asdict(self) | {"replay": self.replay, "lag": self.lag}
-
-
-@app.callback()
-def _group() -> None:
-    """Keep ``show`` a sub-command, though it is the only one."""
 
 
 @app.command()
@@ -177,6 +177,7 @@ def view_of(partition: int, image: StateImage, log_start: int, log_end: int) -> 
         ],
         len(image.series),
         [pair for _, ranges in sorted(image.rejected.items()) for pair in ranges],
+        sum(block.count for block in image.windows.values()),
         json.loads(stored.fingerprint) if stored else {},
     )
 
@@ -195,14 +196,18 @@ def text_of(view: PartitionView) -> Iterator[str]:
     yield f"  a restart reads {view.replay:,} records again, from L {view.low_water:,}"
     if view.low_water < view.log_start:
         yield f"  L is no longer in the log, which begins at {view.log_start:,}: it cannot go on"
+        yield "  (see barengine state adopt)"
     if view.commit_offset > view.log_end:
         yield f"  C is beyond the log, which ends at {view.log_end:,}: it cannot go on"
+        yield "  (see barengine state adopt)"
     yield from _broker_lines(view.brokers)
     rejected = sum(end - start for start, end in view.rejected_ranges)
     yield (
         f"  {view.series_records:,} series records; {len(view.rejected_ranges):,} rejected ranges "
         f"of {rejected:,} offsets; began {'at' if view.began_whole else 'behind'} the log's start"
     )
+    if view.stored_windows:
+        yield f"  {view.stored_windows:,} windows are stored in full (RESTORE_MAX)"
 
 
 def _broker_lines(brokers: Sequence[BrokerView]) -> Iterator[str]:

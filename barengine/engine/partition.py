@@ -1,10 +1,10 @@
 """The engine of one partition: batches and time in, effects out.
 
-"The input log is the changelog": open windows are stored nowhere. A commit stores C (everything
-before it is processed) and L (the first tick of an open window); recovery reads [L, C) again and
-finds the same windows, because each tick there is skipped if and only if its bucket was closed
-at C, which the stored closed_through says, or it was rejected, which the stored ranges say.
-docs/recovery.md tells why that is enough.
+"The input log is the changelog": open windows are stored nowhere, unless they reach back too
+far. A commit stores C (everything before it is processed) and L (the first tick of an open
+window); recovery reads [L, C) again and finds the same windows, because each tick there is
+skipped if and only if its bucket was closed at C, which the stored closed_through says, or it was
+rejected, which the stored ranges say. docs/recovery.md tells why that is enough.
 """
 
 from __future__ import annotations
@@ -25,8 +25,17 @@ from barengine.engine.state import (
     series_record,
     series_tombstone,
 )
+from barengine.engine.stored import StoredWindows
 from barengine.errors import StateError
-from barengine.kernel import BarBlock, BrokerState, Kernel, Outcome, RecordBatch, Reject
+from barengine.kernel import (
+    BarBlock,
+    BrokerState,
+    Kernel,
+    Outcome,
+    RecordBatch,
+    Reject,
+    SeriesBlock,
+)
 from barengine.model import LatePolicy
 
 _BAR_BYTES: Final = 192
@@ -53,7 +62,21 @@ class Snapshot:
     dead: list[Reject]
     dropped: list[Reject]
     """Late ticks under LATE_POLICY=drop: they leave as counts alone."""
+    tombstones: list[StateRecord]
+    """Of series, to be written before ``series``: a forgotten one may have come back since."""
+    series: SeriesBlock
     state: list[StateRecord]
+    """The rest of the state, the partition's own record last."""
+
+    @property
+    def records(self) -> int:
+        """About how many records it makes."""
+        rejects = len(self.late) + len(self.dead)
+        return len(self.bars) + len(self.series) + len(self.tombstones) + rejects
+
+    def all_state(self) -> list[StateRecord]:
+        """Every state record as an object, in their order: for tests and tools."""
+        return [*self.tombstones, *map(series_record, self.series.states()), *self.state]
 
 
 @dataclass(slots=True)
@@ -76,6 +99,7 @@ class PartitionEngine:
         fingerprint: settings that give stored offsets their meaning.
         start: where to begin without state.
         late_policy: whether late ticks leave, or are only counted.
+        restore_max: how many records recovery should have to read again at most.
 
     Raises:
         StateError: the state and the log, or the state and the settings, do not fit.
@@ -89,6 +113,7 @@ class PartitionEngine:
         fingerprint: Mapping[str, str],
         start: int,
         late_policy: LatePolicy,
+        restore_max: int,
     ) -> None:
         self.kernel = kernel
         self._fingerprint = dict(fingerprint)
@@ -109,6 +134,7 @@ class PartitionEngine:
         self.low_water = stored.low_water
         self.live_records = 0
         kernel.load(list(image.brokers.values()), list(image.series.values()))
+        self._stored = StoredWindows(kernel, image.windows, stored.low_water, restore_max)
 
     @staticmethod
     def began_whole(image: StateImage, start: int) -> bool:
@@ -159,7 +185,8 @@ class PartitionEngine:
         if outcome.rejects:
             raise StateError(
                 f"offset {outcome.rejects[0].offset} was read before, but the schema registry "
-                "does not know its schema id any more: register that schema again"
+                "does not know its schema id any more: register that schema again, or begin anew "
+                "behind it by `barengine state reset --to`"
             )
         self.position = outcome.next_offset
         return outcome
@@ -212,8 +239,8 @@ class PartitionEngine:
         if self.replaying:
             raise RuntimeError(f"no snapshot at {self.position}, before C {self.commit_offset}")
         self.kernel.drain()
-        low_water = self.kernel.low_water()
-        self.low_water = self.position if low_water is None else low_water
+        windows = self._stored.take_records(self.position, self._reach())
+        self.low_water = self._reach()
         self.commit_offset = self.position
         self.seq += 1
         pending, self._pending = self._pending, _Pending()
@@ -225,12 +252,22 @@ class PartitionEngine:
             pending.late,
             pending.dead,
             pending.dropped,
-            self._take_state(),
+            self._take_tombstones(),
+            self.kernel.take_series(),
+            windows + self._take_state(),
         )
 
+    def _reach(self) -> int:
+        """L of a commit at the position."""
+        low_water = self.kernel.low_water()
+        return self.position if low_water is None else low_water
+
+    def _take_tombstones(self) -> list[StateRecord]:
+        tombstones, self._tombstones = self._tombstones, []
+        return tombstones
+
     def _take_state(self) -> list[StateRecord]:
-        records = self._tombstones + [series_record(state) for state in self.kernel.take_series()]
-        self._tombstones = []
+        records = []
         for state in self.kernel.brokers():
             if self._written.get(state.broker) != state:
                 self._written[state.broker] = state
@@ -250,17 +287,17 @@ def _check(stored: PartitionRecord, log: LogRange, fingerprint: dict[str, str]) 
     changed = differences(stored.fingerprint, fingerprint)
     if changed:
         raise StateError(
-            f"the state was written with other settings: {'; '.join(changed)}. Set them back, "
-            "or start anew under another GROUP_ID or CONTEXT"
+            f"the state was written with other settings: {'; '.join(changed)}; set them back, or "
+            "let the new ones hold from now on"
         )
     if stored.low_water < log.start:
         raise StateError(
             f"offsets {stored.low_water} to {log.start - 1} are needed to go on and are gone from "
             "the input topic (retention): give it a longer retention.ms than window + grace + the "
-            "longest stop, and start anew under another GROUP_ID or CONTEXT"
+            "longest stop"
         )
     if stored.commit_offset > log.end:
         raise StateError(
             f"the state says {stored.commit_offset} records are processed, the input topic ends "
-            f"at {log.end}: it was made anew or cut; start anew under another GROUP_ID or CONTEXT"
+            f"at {log.end}: it was made anew or cut"
         )

@@ -28,6 +28,16 @@ class RejectedOffsets:
             ranges.append((offset, offset + 1))
         self._dirty.add(block)
 
+    def add_range(self, start: int, stop: int) -> None:
+        """Remember [start, stop); all of it is larger than what was added before."""
+        for block in range(start // _BLOCK, (stop - 1) // _BLOCK + 1):
+            first, last = max(start, block * _BLOCK), min(stop, (block + 1) * _BLOCK)
+            ranges = self._blocks.setdefault(block, [])
+            if ranges and ranges[-1][1] == first:
+                first = ranges.pop()[0]
+            ranges.append((first, last))
+            self._dirty.add(block)
+
     def within(self, start: int, stop: int) -> list[int]:
         """The rejected offsets in [start, stop), ascending."""
         return [

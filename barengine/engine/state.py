@@ -7,9 +7,12 @@ are written in the transaction whose bars they belong to. Keys are text, parts j
     broker|NAME          BrokerState       clocks of one broker
     series|NAME|SYMBOL   SeriesState       only under WATERMARK=series
     rejected|BLOCK       ranges            offsets >= L that were rejected for a revocable reason
+    windows|BLOCK        StoredBlock       open windows, where [L, C) would be longer than
+                                           RESTORE_MAX without them
 
 A value is one version byte, then the Avro binary of the schemas below; a tombstone forgets.
-No record grows without bound: a ``rejected`` record covers 65536 offsets, the others one name.
+No record grows without bound: a ``rejected`` record covers 65536 offsets, a ``windows`` record
+has 64 KiB, the others are of one name.
 """
 
 from __future__ import annotations
@@ -17,17 +20,21 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from itertools import pairwise
 from typing import Any, Final, NamedTuple
 
 import fastavro
 
-from barengine.errors import StateError
-from barengine.kernel import BrokerState, SeriesState
+from barengine.codec.state import (
+    VERSION,
+    decode_series_value,
+    encode_series_key,
+    encode_series_value,
+)
+from barengine.errors import UnreadableStateError
+from barengine.kernel import BrokerState, SeriesState, WindowBlock
 from barengine.naming import join, split
-
-VERSION: Final = 1
 
 
 class StateRecord(NamedTuple):
@@ -52,6 +59,21 @@ class PartitionRecord(NamedTuple):
     """JSON object of the settings that give [L, C) its meaning."""
 
 
+@dataclass(frozen=True, slots=True)
+class StoredBlock:
+    """Open windows as the kernel packs them; all blocks of a state are of the same instant."""
+
+    as_of: int
+    """Every tick of these windows before this offset is in them."""
+    count: int
+    content: bytes
+
+    @property
+    def windows(self) -> WindowBlock:
+        """As the kernel takes it."""
+        return WindowBlock(self.count, self.content)
+
+
 def _schema(name: str, fields: Iterable[tuple[str, str]]) -> Any:
     return fastavro.parse_schema(
         {
@@ -71,10 +93,11 @@ _PARTITION: Final = _schema(
     ),
 )
 _BROKER: Final = _schema("Broker", [(name, "long") for name in BrokerState._fields[1:]])
-_SERIES: Final = _schema("Series", [(name, "long") for name in SeriesState._fields[2:]])
+_WINDOWS: Final = _schema("Windows", [("as_of", "long"), ("count", "long"), ("content", "bytes")])
 _RANGES: Final = fastavro.parse_schema({"type": "array", "items": "long"})
 
 PARTITION_KEY: Final = b"partition"
+_SERIES_PREFIX: Final = b"series|"
 
 
 def _encode(schema: Any, value: Any) -> bytes:
@@ -84,13 +107,17 @@ def _encode(schema: Any, value: Any) -> bytes:
     return out.getvalue()
 
 
-def _decode(schema: Any, key: bytes, value: bytes) -> Any:
+def _check_version(key: bytes, value: bytes) -> None:
     if not value or value[0] != VERSION:
-        raise StateError(
+        raise UnreadableStateError(
             f"state record {key.decode(errors='replace')!r} has version "
             f"{value[0] if value else 'none'}, this release reads version {VERSION}: "
-            "run the release that wrote it"
+            "run the release that wrote it, or give the state up"
         )
+
+
+def _decode(schema: Any, key: bytes, value: bytes) -> Any:
+    _check_version(key, value)
     stream = io.BytesIO(value[1:])
     try:
         decoded = fastavro.schemaless_reader(stream, schema, None)
@@ -101,8 +128,16 @@ def _decode(schema: Any, key: bytes, value: bytes) -> Any:
     return decoded
 
 
-def _damaged(key: bytes, what: str) -> StateError:
-    return StateError(f"state record {key.decode(errors='replace')!r} is damaged: {what}")
+def _decode_series(key: bytes, value: bytes) -> tuple[int, int]:
+    _check_version(key, value)
+    try:
+        return decode_series_value(value)
+    except ValueError as error:
+        raise _damaged(key, str(error)) from error
+
+
+def _damaged(key: bytes, what: str) -> UnreadableStateError:
+    return UnreadableStateError(f"state record {key.decode(errors='replace')!r} is damaged: {what}")
 
 
 def partition_record(record: PartitionRecord) -> StateRecord:
@@ -117,13 +152,20 @@ def broker_record(state: BrokerState) -> StateRecord:
 
 def series_record(state: SeriesState) -> StateRecord:
     """Encode what one series must remember."""
-    key = join("series", state.broker, state.symbol).encode()
-    return StateRecord(key, _encode(_SERIES, state._asdict()))
+    return StateRecord(
+        encode_series_key(state.broker, state.symbol),
+        encode_series_value(state.closed_through_ns, state.clock_ns),
+    )
+
+
+def is_series(key: bytes | None) -> bool:
+    """Whether a record of this key speaks of one series."""
+    return key is not None and key.startswith(_SERIES_PREFIX)
 
 
 def series_tombstone(broker: str, symbol: str) -> StateRecord:
     """Forget one series."""
-    return StateRecord(join("series", broker, symbol).encode(), None)
+    return StateRecord(encode_series_key(broker, symbol), None)
 
 
 def ranges_record(block: int, ranges: list[tuple[int, int]]) -> StateRecord:
@@ -134,6 +176,12 @@ def ranges_record(block: int, ranges: list[tuple[int, int]]) -> StateRecord:
     return StateRecord(key, _encode(_RANGES, [edge for pair in ranges for edge in pair]))
 
 
+def windows_record(number: int, block: StoredBlock | None) -> StateRecord:
+    """Encode one block of open windows; None makes a tombstone."""
+    value = None if block is None else _encode(_WINDOWS, asdict(block))
+    return StateRecord(join("windows", str(number)).encode(), value)
+
+
 @dataclass(slots=True)
 class StateImage:
     """The state of one partition as the topic tells it: the newest record of each key."""
@@ -142,18 +190,30 @@ class StateImage:
     brokers: dict[str, BrokerState] = field(default_factory=dict)
     series: dict[tuple[str, str], SeriesState] = field(default_factory=dict)
     rejected: dict[int, list[tuple[int, int]]] = field(default_factory=dict)
+    windows: dict[int, StoredBlock] = field(default_factory=dict)
 
     @classmethod
     def read(cls, records: Iterable[tuple[bytes | None, bytes | None]]) -> StateImage:
         """Replay a state partition from its beginning.
 
         Raises:
-            StateError: a record is damaged, of an unknown kind or version, or ``seq`` went
-                back, which only a second writer could have done.
+            UnreadableStateError: a record is damaged, of an unknown kind or version, or ``seq``
+                went back, which only a second writer could have done.
         """
-        image = cls()
+        image, newest, commits = cls(), dict[bytes | None, bytes | None](), list[bytes]()
         for key, value in records:
-            image.apply(key, value)
+            if key != PARTITION_KEY:
+                newest[key] = value
+            elif value is None:
+                commits.clear()
+            else:
+                commits.append(value)
+        for value in commits:
+            image.apply(PARTITION_KEY, value)
+        # What a newer record replaces may be damaged: a reset can only write behind it.
+        for key, value in newest.items():
+            if value is not None:
+                image.apply(key, value)
         return image
 
     def apply(self, key: bytes | None, value: bytes | None) -> None:
@@ -161,7 +221,7 @@ class StateImage:
         try:
             kind, *names = split((key or b"").decode())
         except ValueError as error:
-            raise StateError(f"state record key {key!r} cannot be read") from error
+            raise UnreadableStateError(f"state record key {key!r} cannot be read") from error
         match kind, names:
             case "partition", []:
                 self._apply_partition(key or b"", value)
@@ -173,12 +233,17 @@ class StateImage:
             case "series", [broker, symbol]:
                 self.series.pop((broker, symbol), None)
                 if value is not None:
-                    clocks = _decode(_SERIES, key or b"", value)
-                    self.series[broker, symbol] = SeriesState(broker, symbol, **clocks)
+                    clocks = _decode_series(key or b"", value)
+                    self.series[broker, symbol] = SeriesState(broker, symbol, *clocks)
             case "rejected", [block] if block.isdecimal():
                 self._apply_ranges(int(block), key or b"", value)
+            case "windows", [block] if block.isdecimal():
+                self.windows.pop(int(block), None)
+                if value is not None:
+                    stored = StoredBlock(**_decode(_WINDOWS, key or b"", value))
+                    self.windows[int(block)] = stored
             case _:
-                raise StateError(f"state record key {key!r} is of no known kind")
+                raise UnreadableStateError(f"state record key {key!r} is of no known kind")
 
     def _apply_partition(self, key: bytes, value: bytes | None) -> None:
         if value is None:
@@ -186,7 +251,7 @@ class StateImage:
             return
         record = PartitionRecord(**_decode(_PARTITION, key, value))
         if self.partition is not None and record.seq <= self.partition.seq:
-            raise StateError(
+            raise UnreadableStateError(
                 f"commit {record.seq} follows commit {self.partition.seq} in the state topic: "
                 "two engines wrote it; run each input topic and group once, or set CONTEXT"
             )
@@ -205,7 +270,7 @@ def differences(stored: str, current: dict[str, str]) -> list[str]:
     """What changed between a stored fingerprint and the current one, one phrase a setting.
 
     Raises:
-        StateError: the stored fingerprint is no JSON object.
+        UnreadableStateError: the stored fingerprint is no JSON object.
     """
     try:
         before = json.loads(stored)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -97,6 +98,23 @@ async def create(connection: ConnectionConfig, specs: Sequence[TopicSpec]) -> No
         await _wait_until_known(admin, specs)
 
 
+async def group_members(connection: ConnectionConfig, group: str) -> list[str]:
+    """Client ids of the members of a consumer group; none where there is no such group.
+
+    Raises:
+        KafkaUnavailableError, ConfigurationError: no answer, or not allowed.
+    """
+    async with _admin(connection, f"looking at the group {group}") as admin:
+        async with asyncio.timeout(_CREATE_S):  # the first group of a cluster waits for its topic
+            while True:
+                try:
+                    return await _members(admin, group)
+                except kafka.KafkaError as error:
+                    if not error.retriable:
+                        raise
+                await asyncio.sleep(_POLL_S)
+
+
 async def wait_for_broker(connection: ConnectionConfig, on_wait: Callable[[str], None]) -> None:
     """Return when a broker answers; ``on_wait`` is told once why that takes a while.
 
@@ -165,6 +183,15 @@ async def _info(admin: Any, name: str, partitions: int) -> TopicInfo:
     )
 
 
+async def _members(admin: Any, group: str) -> list[str]:
+    [response] = await admin.describe_consumer_groups([group])
+    [(code, _, _, _, _, members, *_)] = response.groups
+    error = kafka.for_code(code)
+    if error not in (kafka.NoError, kafka.GroupIdNotFound):
+        raise error(group)
+    return [f"{member[1]} at {member[2]}" for member in members]
+
+
 def _check_created(name: str, error: Any, message: str | None) -> None:
     if error in (kafka.NoError, kafka.TopicAlreadyExistsError):
         return
@@ -202,13 +229,18 @@ async def _reason(connection: ConnectionConfig) -> str | None:
     """Why no broker could be used: aiokafka only logs it, and a refused login looks like no broker.
 
     Raises:
-        ConfigurationError: a login was refused.
+        ConfigurationError: a login was refused, or we refuse the broker's certificate.
     """
     options = connection.kwargs()
     hosts = collect_hosts(options.pop("bootstrap_servers"))
     for host, port, _ in hosts:
         try:
             conn = await create_conn(host, port, request_timeout_ms=_REQUEST_MS, **options)
+        except ssl.SSLCertVerificationError as error:
+            raise ConfigurationError(
+                f"the certificate of {host}:{port} is not accepted ({error.verify_message}): "
+                "BARENGINE_SSL_CAFILE must name the authority that issued it"
+            ) from error
         except (OSError, kafka.KafkaError, TimeoutError) as error:
             problem = translate(error, f"connecting to {host}:{port}")
             if isinstance(problem, ConfigurationError):

@@ -29,7 +29,7 @@ import struct
 from collections.abc import Iterator, Sequence
 from typing import Final, NamedTuple
 
-from aiokafka.record.util import calc_crc32c
+from google_crc32c import value as crc32c
 
 from barengine.codec.records import iter_records
 from barengine.errors import CorruptBatchError
@@ -144,7 +144,7 @@ def _checked_header(data: bytes, start: int, stop: int) -> _Header:
     if stop - start < HEADER.size:
         raise CorruptBatchError(f"a record batch of {stop - start} bytes at byte {start}")
     header = _Header._make(HEADER.unpack_from(data, start))
-    if calc_crc32c(memoryview(data)[start + ATTRIBUTES_AT : stop]) != header.crc:
+    if crc32c(data[start + ATTRIBUTES_AT : stop]) != header.crc:
         raise CorruptBatchError(f"wrong CRC in the record batch at offset {header.base_offset}")
     return header
 

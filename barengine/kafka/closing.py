@@ -14,6 +14,7 @@ _CLOSE_S: Final = 5.0
 
 async def stop_consumer(consumer: Any) -> None:
     """Stop a consumer, by force if it takes too long. Raises nothing of its own."""
+    hang_up_at_the_end(consumer._client)
     try:
         async with asyncio.timeout(_STOP_S):
             await consumer.stop()
@@ -32,13 +33,30 @@ async def _force(consumer: Any) -> None:
     await close_client(consumer._client)
 
 
+def hang_up_at_the_end(client: Any) -> None:
+    """Let an ``AIOKafkaClient`` that is closed end its connections without the peers' consent.
+
+    All that mattered was answered by then. A TLS connection that is closed politely while an
+    answer to a fetch is on its way never ends: the answer comes where only a farewell may.
+    """
+    close = client.close
+
+    async def hang_up() -> None:
+        for conn in list(client._conns.values()):
+            if conn._writer is not None:
+                conn._writer.transport.abort()
+        await close()
+
+    client.close = hang_up
+
+
 async def close_client(client: Any) -> None:
-    """Close all connections of an ``AIOKafkaClient``, waiting a bounded time for each."""
-    try:
-        async with asyncio.timeout(_CLOSE_S):
-            await client.close()
-    except Exception:  # a peer that is gone cannot be told
-        return
+    """Close all connections of an ``AIOKafkaClient``, in bounded time. Raises nothing."""
+    hang_up_at_the_end(client)
+    closing = asyncio.ensure_future(client.close())
+    await asyncio.wait({closing}, timeout=_CLOSE_S)
+    closing.cancel()
+    await asyncio.gather(closing, return_exceptions=True)
 
 
 async def cancel_tasks_of(*owners: object) -> None:

@@ -8,12 +8,17 @@ from typing import Any, Final
 
 from aiokafka import errors as kafka
 from aiokafka.abc import ConsumerRebalanceListener
+from aiokafka.protocol.group import JoinGroupRequest
 from aiokafka.structs import TopicPartition
 
+from barengine.errors import TaskMovedError
 from barengine.kafka.translate import translate
 
 _OFFSETS_S: Final = 10.0
 """For reading and writing group offsets; aiokafka alone would retry without end."""
+
+_FENCED_INSTANCE_ID: Final = 82
+"""Kafka's error code; aiokafka has no class for it."""
 
 
 class Listener:
@@ -67,6 +72,35 @@ def count_heartbeats(coordinator: Any, on_heartbeat: Callable[[], None]) -> None
         return alive
 
     coordinator._do_heartbeat = counted
+
+
+def keep_member_id(coordinator: Any, instance_id: str) -> None:
+    """Let a static member that the group does not know ask under its old member id first.
+
+    aiokafka takes a new one at once, and with it the name back from a process that has replaced
+    this one meanwhile; that one does the same, and so on. The old id tells the broker the two
+    cases apart: the session was over, or the name is somebody else's.
+    """
+    ask, forget = coordinator._send_req, coordinator.reset_generation
+
+    async def asked(request: Any) -> Any:
+        answer = await ask(request)
+        if isinstance(request, JoinGroupRequest):
+            if answer.error_code == _FENCED_INSTANCE_ID:
+                raise TaskMovedError(
+                    f"another process has taken GROUP_INSTANCE_ID={instance_id} over; each "
+                    "running instance needs a name of its own"
+                )
+            if answer.error_code == kafka.UnknownMemberIdError.errno:
+                forget()
+        return answer
+
+    def reset() -> None:
+        member_id = coordinator.member_id
+        forget()
+        coordinator.member_id = member_id
+
+    coordinator._send_req, coordinator.reset_generation = asked, reset
 
 
 async def commit_offsets(consumer: Any, offsets: Mapping[TopicPartition, tuple[int, str]]) -> bool:

@@ -27,6 +27,7 @@ _UNREADABLE = (
     ValueError,
     OSError,  # gzip
     EOFError,
+    SystemError,  # a negative length in a key or value
 )
 
 

@@ -43,9 +43,9 @@ class Jar:
             return False
 
 
-def pinned_jars() -> list[Jar]:
-    """The jars of the one Kafka version that this release runs, the broker's own first."""
-    lines = (line.split() for line in PINS.read_text().splitlines() if not line.startswith("#"))
+def pinned_jars(pins: Path = PINS) -> list[Jar]:
+    """The jars of a list; by default of the one broker that this release runs, its own first."""
+    lines = (line.split() for line in pins.read_text().splitlines() if not line.startswith("#"))
     return [Jar(sha256, int(size), coordinate) for sha256, size, coordinate in lines]
 
 
@@ -67,19 +67,20 @@ def java_executable() -> Path:
     return JAVA
 
 
-def kafka_jars(repositories: dict[str, str] | None = None) -> list[Path]:
-    """Every jar of the broker's class path; what the user's Maven cache lacks is fetched first.
+def kafka_jars(repositories: dict[str, str] | None = None, pins: Path = PINS) -> list[Path]:
+    """Every jar of a list, the broker's by default; what the Maven cache lacks is fetched first.
 
     Args:
         repositories: name to address of the Maven repositories to ask; by default those of
             jgo's own configuration file, then the central one.
+        pins: the list, with a checksum for each jar.
 
     Raises:
         LocalKafkaError: the extra is not installed, the cache cannot be written, or a jar can
             neither be found nor fetched.
     """
     context = _context(repositories)
-    wanted = {jar: _cached_path(context, jar) for jar in pinned_jars()}
+    wanted = {jar: _cached_path(context, jar) for jar in pinned_jars(pins)}
     if _missing(wanted):
         with _only_fetcher(context.repo_cache):
             _fetch_all(context, _missing(wanted))  # another process may have fetched meanwhile

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any, Final, NamedTuple
 
 from aiokafka.record.default_records import DefaultRecordBatchBuilder
-from aiokafka.record.util import calc_crc32c
+from google_crc32c import value as crc32c
 
 from barengine.kafka.batches import ATTRIBUTES_AT, CRC_AT, HEADER, PREFIX, TRANSACTIONAL
 from barengine.kafka.compression import CODECS, compress
@@ -87,7 +87,7 @@ class PrebuiltBatch:
             )
         )
         batch = header + self._body
-        crc = calc_crc32c(memoryview(batch)[ATTRIBUTES_AT:])
+        crc = crc32c(bytes(batch[ATTRIBUTES_AT:]))
         batch[CRC_AT:ATTRIBUTES_AT] = crc.to_bytes(4, "big")
         return bytes(batch)
 

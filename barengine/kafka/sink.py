@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any, Final, NamedTuple
 
 from aiokafka import AIOKafkaProducer
@@ -17,7 +17,7 @@ from aiokafka import errors as kafka
 
 from barengine.errors import BarengineError, KafkaUnavailableError, RefusedBatchError
 from barengine.kafka.client import ConnectionConfig
-from barengine.kafka.closing import cancel_tasks_of, close_client
+from barengine.kafka.closing import cancel_tasks_of, close_client, hang_up_at_the_end
 from barengine.kafka.output import PrebuiltBatch
 from barengine.kafka.translate import summary, translate
 from barengine.kernel import EncodedRecords
@@ -106,8 +106,10 @@ class TransactionalSink:
             raise
         self._usable = True
 
-    async def commit(self, batches: Sequence[OutBatch]) -> None:
+    async def commit(self, batches: Sequence[OutBatch]) -> dict[str, int]:
         """Write all batches in one transaction; without batches there is none.
+
+        Returns the offset at which the last batch of each topic begins.
 
         Raises:
             TaskMovedError: a newer producer has this id, or the broker aborted the transaction.
@@ -118,14 +120,15 @@ class TransactionalSink:
         if not self._usable:
             raise KafkaUnavailableError(f"{self!r} must be fenced before it can commit")
         if not batches:
-            return
+            return {}
         self._usable = False
         try:
             async with asyncio.timeout(self._timeout_ms / 1000):
-                await self._transaction(batches)
+                offsets = await self._transaction(batches)
         except Exception as error:
             raise self._translated(error) from error
         self._usable = True
+        return offsets
 
     async def close(self) -> None:
         """Close after the last commit; a sink that is not usable is discarded."""
@@ -133,6 +136,7 @@ class TransactionalSink:
             await self.discard()
             return
         self._usable = False
+        hang_up_at_the_end(self._producer.client)
         try:
             async with asyncio.timeout(_STOP_S):
                 await self._producer.stop()
@@ -152,7 +156,7 @@ class TransactionalSink:
 
     # -- one transaction -------------------------------------------------------------------
 
-    async def _transaction(self, batches: Sequence[OutBatch]) -> None:
+    async def _transaction(self, batches: Sequence[OutBatch]) -> dict[str, int]:
         lanes = _lanes(batches, await self._built(batches))
         await self._check_partitions(lanes)
         await self._producer.begin_transaction()
@@ -165,6 +169,7 @@ class TransactionalSink:
         await asyncio.wait([one.future for one in sent], return_when=asyncio.FIRST_EXCEPTION)
         _raise_first(sent)
         await self._producer.commit_transaction()
+        return {one.topic: one.future.result().offset for one in sent}
 
     async def _built(self, batches: Sequence[OutBatch]) -> list[PrebuiltBatch]:
         if sum(len(one.records.payload) for one in batches) <= _INLINE_BYTES:
@@ -174,8 +179,18 @@ class TransactionalSink:
     async def _check_partitions(self, lanes: Iterable[tuple[str, int]]) -> None:
         """Fetch what must be known of the topics, so that sending needs not wait for it."""
         for topic, partition in lanes:
-            if partition not in (await self._producer.partitions_for(topic) or ()):
-                raise KafkaUnavailableError(f"{topic} has no partition {partition}")
+            if partition not in await self._partitions_of(topic):
+                raise KafkaUnavailableError(
+                    f"{topic} has no partition {partition}, or is gone: make it again, or restart "
+                    "with BARENGINE_AUTO_CREATE_TOPICS=on. Nothing is lost meanwhile"
+                )
+
+    async def _partitions_of(self, topic: str) -> Collection[int]:
+        try:
+            async with asyncio.timeout(self._timeout_ms / 1000 / 3):
+                return await self._producer.partitions_for(topic) or ()
+        except (TimeoutError, kafka.UnknownTopicOrPartitionError):
+            return ()
 
     async def _send(self, topic: str, partition: int, batch: PrebuiltBatch) -> _Sent:
         future = await self._producer.send_batch(batch, topic, partition=partition)
@@ -186,6 +201,8 @@ class TransactionalSink:
         sender = self._producer._sender.sender_task
         if sender.done() and not sender.cancelled() and sender.exception() is not None:
             error = sender.exception()  # the rest only says that the sender has ended
+        if not isinstance(error, BarengineError):
+            error = _exception(self._producer._txn_manager._transaction_waiter) or error
         if isinstance(error, TimeoutError):
             return KafkaUnavailableError(
                 f"the transaction of {self._id} was not done in {self._timeout_ms} ms"
@@ -220,6 +237,14 @@ def _raise_first(sent: Sequence[_Sent]) -> None:
             )
         if error is not None:
             raise error
+
+
+def _exception(waiter: asyncio.Future[Any] | None) -> Any:
+    """What ended a transaction before its end: a topic, say, that may not be written to. Its
+    batches are sent all the same, outside of any transaction, and their errors mislead."""
+    if waiter is None or not waiter.done() or waiter.cancelled():
+        return None
+    return waiter.exception()
 
 
 def _retrieve(future: asyncio.Future[Any]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
@@ -22,7 +23,14 @@ from barengine.kafka import offsets as ends
 from barengine.kafka.client import ConnectionConfig
 from barengine.kafka.closing import stop_consumer
 from barengine.kafka.fetch import FetchHook
-from barengine.kafka.group import Listener, commit_offsets, committed_offset, count_heartbeats
+from barengine.kafka.group import (
+    Listener,
+    commit_offsets,
+    committed_offset,
+    count_heartbeats,
+    keep_member_id,
+)
+from barengine.kafka.patience import ANSWER_MS, answer_in_time
 from barengine.kafka.raw import Fetch, end_of_log
 from barengine.kafka.silence import PartitionWatch
 from barengine.kafka.translate import translate
@@ -32,8 +40,11 @@ _NOWHERE: Final = 0
 one without a position would be looked up in the group's offsets."""
 
 _JOIN_SLACK_MS: Final = 10_000
-"""A join is answered when all members are there, at most a rebalance timeout later: requests
-must outlast that."""
+"""A join is answered when all members are there, at most a rebalance timeout later."""
+
+_BEATS: Final = 6
+"""Heartbeats in a session. A member learns of a rebalance by its next one, whatever the reason for
+it: with the usual three that alone takes 2 s of a session time-out of 6 s."""
 
 _POLL_SLACK_S: Final = 0.1
 """aiokafka's own timeout comes first: cut off from outside, it leaves a future behind."""
@@ -51,6 +62,8 @@ class Source:
         on_revoked: awaited with the partitions before each rebalance (not by ``stop``); the
             group waits for it, at most ``rebalance_timeout_ms``.
         max_partition_fetch_bytes: most bytes of one :class:`Fetch`, unless a batch is larger.
+        fetch_max_bytes: most bytes of one answer for all partitions. It is taken in at a stretch,
+            some milliseconds for each MiB: what that leaves out comes with the next answer.
     """
 
     def __init__(
@@ -65,7 +78,7 @@ class Source:
         session_timeout_ms: int = 6_000,
         rebalance_timeout_ms: int = 30_000,
         max_partition_fetch_bytes: int = 1024 * 1024,
-        fetch_max_bytes: int = 50 * 1024 * 1024,
+        fetch_max_bytes: int = 8 * 1024 * 1024,
         fetch_max_wait_ms: int = 500,
     ) -> None:
         self.topic = topic
@@ -82,9 +95,9 @@ class Source:
             "group_id": group_id,
             "group_instance_id": group_instance_id,
             "session_timeout_ms": session_timeout_ms,
-            "heartbeat_interval_ms": session_timeout_ms // 3,
+            "heartbeat_interval_ms": session_timeout_ms // _BEATS,
             "rebalance_timeout_ms": rebalance_timeout_ms,
-            "request_timeout_ms": rebalance_timeout_ms + _JOIN_SLACK_MS,
+            "request_timeout_ms": ANSWER_MS,
             "max_partition_fetch_bytes": max_partition_fetch_bytes,
             "fetch_max_bytes": fetch_max_bytes,
             "fetch_max_wait_ms": fetch_max_wait_ms,
@@ -94,6 +107,7 @@ class Source:
             "auto_offset_reset": "none",
             "enable_auto_commit": False,
         }
+        self._join_s = (rebalance_timeout_ms + _JOIN_SLACK_MS) / 1000
         self._consumer: Any = None
         self._hook: FetchHook | None = None
         self._placed: set[int] = set()
@@ -113,6 +127,7 @@ class Source:
         self._consumer = AIOKafkaConsumer(**self._connection.kwargs(), **self._options)
         try:
             await self._consumer.start()
+            answer_in_time(self._consumer._client, self._join_s)
             self._hook = FetchHook(self._consumer)
         except BaseException as error:
             await self.stop()
@@ -120,6 +135,8 @@ class Source:
                 raise translate(error, f"connecting to read {self.topic}") from error
             raise
         count_heartbeats(self._consumer._coordinator, self._heartbeat)
+        if self._options["group_instance_id"] is not None:
+            keep_member_id(self._consumer._coordinator, self._options["group_instance_id"])
         self._consumer.subscribe([self.topic], listener=self._listener)
 
     async def stop(self) -> None:
@@ -161,6 +178,7 @@ class Source:
         except TimeoutError:  # a rebalance: getmany waits for its end however long
             return []
         except (kafka.KafkaError, kafka.ConsumerStoppedError) as error:
+            self._raise_failures()
             problem = self._problem(error)
             if problem is None:
                 return []
@@ -191,7 +209,8 @@ class Source:
         self.pause(tp.partition)
         return OffsetOutOfRangeError(
             f"{tp.topic}-{tp.partition} has no offset {offset}: it lies outside of the log "
-            "(retention has passed it, or the topic was cut or made anew)",
+            "(retention has passed it, or the topic was cut or made anew); stop every engine of "
+            f"this group and run `barengine state adopt --partition {tp.partition}`",
             tp.partition,
             offset,
         )
@@ -258,6 +277,17 @@ class Source:
         """Offsets between what was handed out and the reported end; None: not known yet."""
         end = self.end_offset(partition)
         return None if end is None else max(0, end - int(self._state(partition).position))
+
+    async def topic_exists(self) -> bool:
+        """Whether the brokers have the topic; they are asked again where it was missing.
+
+        aiokafka looks for a topic that has vanished every five minutes.
+        """
+        client = self._consumer._client
+        if not client.cluster.partitions_for_topic(self.topic):
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(client.force_metadata_update(), ANSWER_MS / 1000)
+        return bool(client.cluster.partitions_for_topic(self.topic))
 
     async def offsets(self, partition: int) -> tuple[int, int, int]:
         """Log start, last stable offset and high watermark, asked of the broker now.

@@ -42,9 +42,9 @@ def translate(error: BaseException, doing: str) -> BarengineError:
     KafkaUnavailableError. The causes of the error are looked at as well, because aiokafka wraps
     what ends its background tasks.
     """
-    if isinstance(error, BarengineError):
-        return error
     for cause in _causes(error):
+        if isinstance(cause, BarengineError):
+            return cause
         if isinstance(cause, _MOVED):
             return TaskMovedError(f"{doing}: {summary(cause)}")
         if isinstance(cause, _DENIED):

@@ -16,8 +16,10 @@ from barengine.kernel._protocol import (
     Outcome,
     RecordBatch,
     Reject,
+    SeriesBlock,
     SeriesState,
     SlowDecoder,
+    WindowBlock,
 )
 from barengine.kernel._pure import PureKernel
 
@@ -33,8 +35,10 @@ __all__ = [
     "PureKernel",
     "RecordBatch",
     "Reject",
+    "SeriesBlock",
     "SeriesState",
     "SlowDecoder",
+    "WindowBlock",
     "kernel_class",
 ]
 

@@ -1,6 +1,6 @@
-"""Closed bars on their way out: encoded in bulk, or one by one as objects.
+"""Closed bars and states of series on their way out: encoded in bulk, or one by one as objects.
 
-``_pure.PureBarBlock`` is the specification; results are the same to the byte.
+``_pure_block`` is the specification; results are the same to the byte.
 """
 
 from cpython.bytes cimport PyBytes_FromStringAndSize
@@ -8,12 +8,19 @@ from libc.stdint cimport INT64_MAX, int64_t, uint8_t, uint16_t, uint32_t, uint64
 from libc.stdlib cimport free, malloc
 from libc.string cimport memcpy, memset
 
-from barengine.kernel._encode cimport Output, Segment, Segments, encode_bars
+from barengine.kernel._encode cimport (
+    Output,
+    Remembered,
+    Segment,
+    Segments,
+    encode_bars,
+    encode_series,
+)
 from barengine.kernel._lookup cimport broker_size, symbol_size
-from barengine.kernel._store cimport Closed, ClosedBars, Series, Store, series_at
+from barengine.kernel._store cimport IS_DIRTY, Closed, ClosedBars, Series, Store, series_at
 from barengine.kernel._wire cimport Bytes
 
-from barengine.kernel._protocol import EncodedRecords
+from barengine.kernel._protocol import EncodedRecords, SeriesState
 from barengine.model import Bar
 
 
@@ -111,6 +118,87 @@ cdef class CompiledBarBlock:
         try:
             with nogil:
                 good = encode_bars(&self._bars, self._names, &self._form, limit, &out, &segments)
+            if not good:
+                raise MemoryError
+            return _encoded(&out, &segments)
+        finally:
+            free(out.data)
+            free(segments.items)
+
+
+cdef class CompiledSeriesBlock:
+    """States of series that must be stored. Holds its own copy of everything."""
+
+    def __dealloc__(self):
+        free(self._items)
+        free(self._names)
+
+    def __len__(self):
+        return self._count
+
+    def __repr__(self):
+        return f"<CompiledSeriesBlock of {self._count} series>"
+
+    cdef int take(self, Store* st) except -1:
+        """Copy the series that are marked, and unmark them; without memory they stay marked."""
+        cdef uint32_t at
+        cdef int64_t count = 0
+        cdef uint64_t size = 0
+        cdef Series* series
+        for at in range(st.series_count):
+            series = series_at(st, at)
+            if series.sizes & IS_DIRTY:
+                size += broker_size(series) + symbol_size(series)
+                count += 1
+        self._names = <uint8_t*>malloc(size + 1)
+        self._items = <Remembered*>malloc((count + 1) * sizeof(Remembered))
+        if self._names == NULL or self._items == NULL:
+            raise MemoryError
+        size = 0
+        for at in range(st.series_count):
+            if series_at(st, at).sizes & IS_DIRTY:
+                size += self._take_one(series_at(st, at), size)
+        return 0
+
+    cdef uint64_t _take_one(self, Series* series, uint64_t place) noexcept:
+        cdef uint64_t size = broker_size(series) + symbol_size(series)
+        cdef Remembered* one = &self._items[self._count]
+        memcpy(self._names + place, series.names, size)
+        one.closed, one.clock = series.closed, series.clock
+        one.names = place
+        one.broker_size = <uint16_t>broker_size(series)
+        one.symbol_size = <uint16_t>symbol_size(series)
+        series.sizes &= ~<uint32_t>IS_DIRTY
+        self._count += 1
+        return size
+
+    def states(self):
+        cdef int64_t at
+        cdef Remembered* one
+        cdef Bytes broker, symbol
+        cdef list found = []
+        for at in range(self._count):
+            one = &self._items[at]
+            broker.p = self._names + one.names
+            broker.n = one.broker_size
+            symbol.p = broker.p + broker.n
+            symbol.n = one.symbol_size
+            found.append(SeriesState(_text(broker), _text(symbol), one.closed, one.clock))
+        return found
+
+    def encode(self, max_bytes, time_ms):
+        cdef int64_t limit = max(0, min(max_bytes, INT64_MAX))
+        cdef int64_t stamp = time_ms
+        cdef Output out
+        cdef Segments segments
+        cdef bint good
+        memset(&out, 0, sizeof(Output))
+        memset(&segments, 0, sizeof(Segments))
+        try:
+            with nogil:
+                good = encode_series(
+                    self._items, self._count, self._names, limit, stamp, &out, &segments
+                )
             if not good:
                 raise MemoryError
             return _encoded(&out, &segments)

@@ -1,6 +1,7 @@
-"""Closed bars to Kafka records: codec/bar.py and codec/records.py in bulk. Python-free."""
+"""Closed bars and states of series to Kafka records: codec/bar.py, codec/state.py and
+codec/records.py in bulk. Python-free."""
 
-from libc.stdint cimport int64_t, uint8_t, uint64_t
+from libc.stdint cimport int64_t, uint8_t, uint16_t, uint64_t
 from libc.stdlib cimport free
 from libc.string cimport memcpy
 
@@ -21,6 +22,7 @@ cdef enum:
     NUMBERS = 256     # more than all numbers, flags and lengths of one record
     BACKSLASH = 0x5C
     BAR = 0x7C
+    STATE_VERSION = 1  # codec.state.VERSION
 
 cdef struct Format:
     int64_t period
@@ -28,6 +30,14 @@ cdef struct Format:
     Bytes key_header
     Bytes value_header
     bint avro_keys
+
+
+cdef struct Remembered:  # a series' state record
+    int64_t closed
+    int64_t clock
+    uint64_t names       # in the kernel: the series; in a block: where its names begin
+    uint16_t broker_size
+    uint16_t symbol_size
 
 
 cdef struct Output:
@@ -291,6 +301,46 @@ cdef inline bint encode_bars(
         key.n = value.p - key.p
         value.n = put_value(<uint8_t*>value.p, form, broker, symbol, one) - value.p
         good = add_record(out, all, max_bytes, to_ms(one.bar.start), key, value)
+        if unlikely(not good):
+            break
+    free(scratch.data)
+    return good
+
+
+# -- state records of series ---------------------------------------------------------------------
+
+cdef inline bint encode_series(
+    const Remembered* items, int64_t count, const uint8_t* names, int64_t max_bytes,
+    int64_t time_ms, Output* out, Segments* all,
+) noexcept nogil:
+    """Every series as a state record (codec/state.py); False without memory."""
+    cdef Output scratch
+    cdef const Remembered* one
+    cdef int64_t at
+    cdef Bytes broker, symbol, key, value
+    cdef uint8_t* p
+    cdef bint good = True
+    scratch.data = NULL
+    scratch.used = scratch.capacity = 0
+    for at in range(count):
+        one = &items[at]
+        broker.p = names + one.names
+        broker.n = one.broker_size
+        symbol.p = broker.p + broker.n
+        symbol.n = one.symbol_size
+        good = reserve(&scratch, 2 * (broker.n + symbol.n) + NUMBERS)
+        if unlikely(not good):
+            break
+        key.p = scratch.data
+        memcpy(scratch.data, b"series|", 7)
+        p = put_escaped(scratch.data + 7, broker)
+        p[0] = BAR
+        value.p = put_escaped(p + 1, symbol)
+        key.n = value.p - key.p
+        p = <uint8_t*>value.p
+        p[0] = STATE_VERSION
+        value.n = put_varint(put_varint(p + 1, one.closed), one.clock) - value.p
+        good = add_record(out, all, max_bytes, time_ms, key, value)
         if unlikely(not good):
             break
     free(scratch.data)

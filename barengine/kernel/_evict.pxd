@@ -18,6 +18,7 @@ from barengine.kernel._store cimport (
     CHUNK_BITS,
     IS_CLOSING,
     IS_DIRTY,
+    IS_STORED,
     NONE,
     Series,
     Slot,
@@ -26,11 +27,11 @@ from barengine.kernel._store cimport (
     series_at,
     window_at,
 )
-from barengine.kernel._windows cimport low_water
+from barengine.kernel._windows cimport is_stored_open, low_water
 
 
 cdef inline bint is_forgettable(
-    Store* st, const Series* one, int64_t before_wall, int64_t least_offset
+    Store* st, const Series* one, int64_t before_wall, int64_t least_offset, uint32_t needed
 ) noexcept nogil:
     """No window, no late arrival, nothing to tell, and recovery can do without its record."""
     if one.newest != NONE or one.arrival_wall >= before_wall:
@@ -39,6 +40,8 @@ cdef inline bint is_forgettable(
         return False
     if one.closed <= st.brokers[one.broker].closed:
         return True
+    if one.sizes & needed:
+        return False
     return st.rules.by_series and (st.open_windows == 0 or one.last_offset < least_offset)
 
 
@@ -48,10 +51,12 @@ cdef inline uint32_t choose(Store* st, int64_t before_wall, uint32_t* moves) noe
     cdef uint32_t at
     cdef uint32_t kept = 0
     cdef int64_t least_offset = low_water(st) if st.open_windows else 0
+    # What was stored is read as long as one window of it is open: closed ones must be known.
+    cdef uint32_t needed = IS_STORED if is_stored_open(st) else 0
     for place in range(st.closed.count):
         series_at(st, <uint32_t>st.closed.items[place].names).sizes |= IS_CLOSING
     for at in range(st.series_count):
-        if is_forgettable(st, series_at(st, at), before_wall, least_offset):
+        if is_forgettable(st, series_at(st, at), before_wall, least_offset, needed):
             moves[at] = NONE
         else:
             moves[at] = kept

@@ -7,14 +7,14 @@
     _evict     forgetting series                _schemas   plans by schema id
     _encode    closed bars to Kafka records     _batch     state of one process call
     _walk      the loop over a batch            _plans     proves a plan before it is trusted
-    _block     closed bars as an object
+    _block     closed bars as an object        _stored    open windows to bytes and back
 
 All but _plans and _block are C without Python, so that a batch is walked without the GIL. This
 file is where Python objects come in and go out.
 """
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
-from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
+from libc.stdint cimport INT64_MAX, int32_t, int64_t, uint8_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free, malloc
 from libc.string cimport memcpy, memset
 
@@ -26,8 +26,8 @@ from barengine.kernel._batch cimport (
     Walk,
     free_walk,
 )
-from barengine.kernel._block cimport CompiledBarBlock
-from barengine.kernel._encode cimport Format
+from barengine.kernel._block cimport CompiledBarBlock, CompiledSeriesBlock
+from barengine.kernel._encode cimport Format, Output, Segment, Segments
 from barengine.kernel._evict cimport choose, compact
 from barengine.kernel._names cimport Name, named
 from barengine.kernel._program cimport (
@@ -52,7 +52,6 @@ from barengine.kernel._schemas cimport (
 )
 from barengine.kernel._lookup cimport broker_of, find_broker, find_series, series_hash, symbol_of
 from barengine.kernel._store cimport (
-    IS_DIRTY,
     LONGEST_NAME,
     NEVER,
     NONE,
@@ -65,15 +64,16 @@ from barengine.kernel._store cimport (
     store_free,
     store_init,
 )
+from barengine.kernel._stored cimport load_block, store_windows
 from barengine.kernel._walk cimport Decoder, walk_batch
-from barengine.kernel._windows cimport low_water
+from barengine.kernel._windows cimport is_stored_open, low_water
 from barengine.kernel._wire cimport Bytes, Cursor
 
 from barengine.codec.convert import price_from_decimal, price_from_text
 from barengine.codec.records import iter_records
 from barengine.codec.tick import BadTick
 from barengine.kernel._plans import prepare
-from barengine.kernel._protocol import BrokerState, Outcome, Reject, SeriesState
+from barengine.kernel._protocol import BrokerState, Outcome, Reject, WindowBlock
 from barengine.model import Framing, KeyFormat, Order, Reason, Watermark
 
 cdef enum:
@@ -314,18 +314,10 @@ cdef class CompiledKernel:
 
     def take_series(self):
         self._check_idle()
-        cdef uint32_t at
-        cdef Series* one
-        cdef list found = []
-        if not self._store.rules.by_series:
-            return found
-        for at in range(self._store.series_count):
-            one = series_at(&self._store, at)
-            if one.sizes & IS_DIRTY:
-                broker, symbol = to_text(broker_of(one)), to_text(symbol_of(one))
-                found.append(SeriesState(broker, symbol, one.closed, one.clock))
-                one.sizes &= ~<uint32_t>IS_DIRTY
-        return found
+        cdef CompiledSeriesBlock block = CompiledSeriesBlock.__new__(CompiledSeriesBlock)
+        if self._store.rules.by_series:
+            block.take(&self._store)
+        return block
 
     def brokers(self):
         self._check_idle()
@@ -379,6 +371,39 @@ cdef class CompiledKernel:
         one.closed, one.clock = state.closed_through_ns, state.clock_ns
         return 0
 
+    def store_windows(self, as_of, max_bytes):
+        self._check_idle()
+        cdef int64_t limit = max(0, min(max_bytes, INT64_MAX))
+        cdef Output out
+        cdef Segments blocks
+        memset(&out, 0, sizeof(Output))
+        memset(&blocks, 0, sizeof(Segments))
+        try:
+            if not store_windows(&self._store, as_of, limit, &out, &blocks):
+                raise MemoryError
+            return _window_blocks(&out, &blocks)
+        finally:
+            free(out.data)
+            free(blocks.items)
+
+    def load_windows(self, as_of, blocks):
+        self._check_idle()
+        cdef int64_t previous = 0
+        cdef bytes content
+        cdef int end
+        self._store.as_of = as_of
+        for block in blocks:
+            content = block.content
+            end = load_block(&self._store, bytes_of(content), block.count, &previous)
+            if end == OUT_OF_MEMORY:
+                raise MemoryError
+            if end == MALFORMED:
+                raise ValueError("stored windows are damaged")
+
+    @property
+    def stored_open(self):
+        return bool(is_stored_open(&self._store))
+
     def evict(self, before_wall_ns):
         self._check_idle()
         cdef uint32_t* moves
@@ -422,6 +447,17 @@ cdef class CompiledKernel:
     def memory_bytes(self):
         """Bytes that the table has asked for: series, windows, names, hash slots, calendars."""
         return bytes_held(&self._store)
+
+
+cdef list _window_blocks(const Output* out, const Segments* blocks):
+    cdef int64_t at
+    cdef Segment* one
+    cdef list found = []
+    for at in range(blocks.count):
+        one = &blocks.items[at]
+        content = PyBytes_FromStringAndSize(<const char*>out.data + one.begin, one.end - one.begin)
+        found.append(WindowBlock(one.count, content))
+    return found
 
 
 # -- plans: Python to C ----------------------------------------------------------------------

@@ -119,7 +119,8 @@ class BrokerState(NamedTuple):
     """The market clock just after the last arrival; silence counts from here."""
     closed_through_ns: int
     begin_ns: int
-    """First accepted event time; NEVER when began_whole."""
+    """Buckets that start by then are partial. NEVER when began_whole; else it is the market clock
+    after the first accepted tick, and as long as it is NEVER what replay opens is partial."""
     arrival_wall_ns: int
     """Wall clock at the last arrival."""
 
@@ -131,6 +132,15 @@ class SeriesState(NamedTuple):
     symbol: str
     closed_through_ns: int
     clock_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class WindowBlock:
+    """Open windows as recovery stores them; ``_pure_stored`` has the layout."""
+
+    count: int
+    content: bytes
+    """So many windows back to back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,6 +167,21 @@ class BarBlock(Protocol):
 
     def bars(self) -> list[Bar]:
         """The same bars as objects: for tests and tools, not for the hot path."""
+        ...
+
+
+class SeriesBlock(Protocol):
+    """States of series on their way out, in order of first appearance."""
+
+    def __len__(self) -> int: ...
+
+    def encode(self, max_bytes: int, time_ms: int) -> list[EncodedRecords]:
+        """State records as payloads of at most ``max_bytes`` each (one record at least), all
+        under the record timestamp ``time_ms``; :mod:`barengine.codec.state` has the format."""
+        ...
+
+    def states(self) -> list[SeriesState]:
+        """The same as objects: for tests and tools, not for the hot path."""
         ...
 
 
@@ -218,7 +243,7 @@ class Kernel(Protocol):
         """The pending bars (call drain first); the kernel forgets them."""
         ...
 
-    def take_series(self) -> list[SeriesState]:
+    def take_series(self) -> SeriesBlock:
         """WATERMARK=series: states of series with a bar closed, a closed_through that silence has
         lifted, or a late tick that the broker's closed_through does not cover, since the last
         call. Else empty."""
@@ -232,19 +257,47 @@ class Kernel(Protocol):
         """Put stored clocks back (recovery, before replay)."""
         ...
 
+    def store_windows(self, as_of: int, max_bytes: int) -> list[WindowBlock]:
+        """Every open window as it is now, in the order of first ticks; call drain first.
+
+        ``as_of`` is the offset up to which everything is processed. A block has at most
+        ``max_bytes`` (one window at least). From now on low_water is not below ``as_of``.
+        """
+        ...
+
+    def load_windows(self, as_of: int, blocks: Sequence[WindowBlock]) -> None:
+        """Put stored windows back, save those that were closed since (recovery, after load).
+
+        A window closed by the stored closed_through of its broker or series is passed over; the
+        others go on where they were, and their series' clocks with them.
+
+        Raises:
+            ValueError: a block is damaged; the kernel must be thrown away.
+        """
+        ...
+
+    @property
+    def stored_open(self) -> bool:
+        """Whether a window is still open that store_windows gave or load_windows took. Once it
+        is False, the blocks are of no use any more."""
+        ...
+
     def evict(self, before_wall_ns: int) -> list[tuple[str, str]]:
         """Forget series without an open window whose last arrival is older; returns the names of
         those that may have a stored record.
 
         The last arrival of a series that was met in recovery is that of its broker. Kept are
         series with something to tell (take_bars, take_series), and those whose closed_through
-        recovery needs: it is above the broker's, and WATERMARK=broker or a tick of the series is
-        at or behind low_water.
+        recovery needs: it is above the broker's, and WATERMARK=broker, or a tick of the series is
+        at or behind low_water, or a window of it is in the blocks of store_windows while one of
+        those is still open.
         """
         ...
 
     def low_water(self) -> int | None:
-        """Smallest first offset of an open window; None without one. Call drain first."""
+        """L: from here on recovery must read again; None without an open window. Call drain first.
+
+        The smallest first offset of an open window; for one that was stored, its ``as_of``."""
         ...
 
     @property

@@ -6,12 +6,10 @@ here favours being read over being fast; the compiled kernel must give the same 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 
 from barengine.codec.plan import FieldPlan
 from barengine.codec.read import run_plan
-from barengine.codec.records import iter_records
 from barengine.kernel._protocol import (
     BadTick,
     BarBlock,
@@ -21,10 +19,14 @@ from barengine.kernel._protocol import (
     Outcome,
     RecordBatch,
     Reject,
+    SeriesBlock,
     SeriesState,
     SlowDecoder,
+    WindowBlock,
 )
-from barengine.kernel._pure_block import PureBarBlock
+from barengine.kernel._pure_block import PureBarBlock, PureSeriesBlock
+from barengine.kernel._pure_record import Record, records_of
+from barengine.kernel._pure_stored import Stored, damaged, pack, unpack
 from barengine.kernel._table import Broker, Series, Table, Window, watermark
 from barengine.model import (
     MAX_EVENT_NS,
@@ -37,30 +39,6 @@ from barengine.model import (
 )
 
 _FRAME_BYTES = 5
-
-
-@dataclass(frozen=True, slots=True)
-class _Record:
-    """One record of a batch, as rules see it."""
-
-    offset: int
-    time_ms: int
-    key: bytes | None
-    value: bytes | None
-    headers: bytes
-
-    def rejected(self, reason: Reason, start: int = 0, lateness: int = 0, who: str = "") -> Reject:
-        return Reject(
-            self.offset,
-            self.time_ms,
-            self.key,
-            self.value,
-            self.headers,
-            reason,
-            start,
-            lateness,
-            who,
-        )
 
 
 class _NeedSchemaError(Exception):
@@ -83,6 +61,7 @@ class PureKernel:
         self._closed: list[tuple[Series, Window]] = []
         self._due: dict[Series, None] = {}
         self._observed = 0
+        self._as_of = 0
 
     # -- schemas ---------------------------------------------------------------------------
 
@@ -109,7 +88,7 @@ class PureKernel:
         skipped = frozenset(skip)
         rejects: list[Reject] = []
         records = accepted = 0
-        for record in self._records(batch):
+        for record in records_of(batch):
             if record.offset < start or record.offset in skipped:
                 continue
             if record.offset >= stop:
@@ -125,16 +104,7 @@ class PureKernel:
                 rejects.append(reject)
         return Outcome(stop, None, records, accepted, rejects)
 
-    def _records(self, batch: RecordBatch) -> Iterator[_Record]:
-        for offset_delta, time_delta, key, value, headers in iter_records(
-            batch.payload, batch.count
-        ):
-            time_ms = batch.append_time_ms
-            if time_ms is None:
-                time_ms = batch.base_time_ms + time_delta
-            yield _Record(batch.base_offset + offset_delta, time_ms, key, value, headers)
-
-    def _take(self, record: _Record, wall_ns: int, replay: bool) -> Reject | None:
+    def _take(self, record: Record, wall_ns: int, replay: bool) -> Reject | None:
         """Apply the rules of ``_protocol`` to one record; None means it went into a window."""
         try:
             tick = self._decode(record)
@@ -148,7 +118,7 @@ class PureKernel:
         closed = self._closed_through(series, stored_only=replay)
         reject = None
         if start + self._period.length_ns > closed:
-            self._accept(series, start, tick, record.offset)
+            self._accept(series, start, tick, record.offset, replay=replay)
         elif replay:
             return record.rejected(Reason.WATERMARK)
         else:
@@ -157,7 +127,7 @@ class PureKernel:
             self._arrived(series, wall_ns)
         return reject
 
-    def _decode(self, record: _Record) -> DecodedTick:
+    def _decode(self, record: Record) -> DecodedTick:
         value = record.value
         if value is None:
             raise BadTick(Reason.NULL_VALUE)
@@ -202,7 +172,7 @@ class PureKernel:
         return watermark(clock, self._config.grace_ns, self._period)
 
     def _late(
-        self, record: _Record, series: Series, start: int, closed: int, time_ns: int
+        self, record: Record, series: Series, start: int, closed: int, time_ns: int
     ) -> Reject:
         end = start + self._period.length_ns
         broker = series.broker
@@ -217,16 +187,19 @@ class PureKernel:
         lateness = max(clock, closed) - time_ns
         return record.rejected(reason, start, lateness, broker.name.decode())
 
-    def _accept(self, series: Series, start: int, tick: DecodedTick, offset: int) -> None:
+    def _accept(
+        self, series: Series, start: int, tick: DecodedTick, offset: int, *, replay: bool
+    ) -> None:
         broker, time = series.broker, tick.time_ns
-        if broker.begin == NEVER and not self._config.began_whole:
-            broker.begin = time
         broker.clock = max(broker.clock, time)
+        begun = broker.begin != NEVER or self._config.began_whole
+        if not begun and not replay:
+            broker.begin = broker.clock
         broker.event_clock = max(broker.event_clock, time)
         series.clock = max(series.clock, time)
         window = series.windows.get(start)
         if window is None:
-            partial = start <= broker.begin
+            partial = start <= broker.begin or (replay and not begun)
             window = Window.of_tick(start, time, tick.price, offset, partial)
             self._table.open(series, window)
         else:
@@ -308,20 +281,21 @@ class PureKernel:
 
     # -- state -----------------------------------------------------------------------------
 
-    def take_series(self) -> list[SeriesState]:
-        out = []
-        for series in self._table.series.values():
-            if series.dirty:
-                series.dirty = False
-                out.append(
-                    SeriesState(
-                        series.broker.name.decode(),
-                        series.symbol.decode(),
-                        series.closed,
-                        series.clock,
-                    )
+    def take_series(self) -> SeriesBlock:
+        dirty = [series for series in self._table.series.values() if series.dirty]
+        for series in dirty:
+            series.dirty = False
+        return PureSeriesBlock(
+            [
+                SeriesState(
+                    series.broker.name.decode(),
+                    series.symbol.decode(),
+                    series.closed,
+                    series.clock,
                 )
-        return out
+                for series in dirty
+            ]
+        )
 
     def brokers(self) -> list[BrokerState]:
         return [
@@ -347,6 +321,42 @@ class PureKernel:
             one = self._table.find(item.broker.encode(), item.symbol.encode())
             one.closed, one.clock = item.closed_through_ns, item.clock_ns
 
+    def store_windows(self, as_of: int, max_bytes: int) -> list[WindowBlock]:
+        self._as_of = as_of
+        found = []
+        for series in self._table.series.values():
+            series.stored = bool(series.windows)
+            found += [(series, series.windows[start]) for start in sorted(series.windows)]
+        found.sort(key=lambda one: one[1].first_offset)
+        return pack(found, self._config.order, max_bytes)
+
+    def load_windows(self, as_of: int, blocks: Sequence[WindowBlock]) -> None:
+        self._as_of = as_of
+        for stored in unpack(blocks, as_of, self._period, self._config.order):
+            self._load_window(stored)
+
+    def _load_window(self, stored: Stored) -> None:
+        series = self._table.find(stored.broker, stored.symbol)
+        series.stored = True
+        window = stored.window
+        closed = self._closed_through(series, stored_only=True)
+        if window.start + self._period.length_ns <= closed:
+            return
+        if window.start in series.windows:
+            raise damaged()
+        begin = series.broker.begin
+        begun = begin != NEVER or self._config.began_whole
+        window.partial = window.start <= begin or not begun
+        self._table.open(series, window)
+        series.clock = max(series.clock, window.last_event)
+        if self._by_series:
+            self._mark_due(series, self._watermark(series))
+
+    @property
+    def stored_open(self) -> bool:
+        oldest = self._oldest_first_offset()
+        return oldest is not None and oldest < self._as_of
+
     def evict(self, before_wall_ns: int) -> list[tuple[str, str]]:
         gone = []
         low_water = self.low_water()
@@ -363,13 +373,20 @@ class PureKernel:
         return gone
 
     def _dispensable(self, series: Series, low_water: int | None) -> bool:
-        """Recovery can do without its record: the broker's says as much, or [L, C) holds no tick
-        of it. Else a crash would put the ticks of bars that have left into new windows."""
+        """Recovery can do without its record: the broker's says as much, or neither [L, C) nor
+        the stored windows hold ticks of it. Else a crash would put the ticks of bars that have
+        left into new windows."""
         if series.closed <= series.broker.closed:
             return True
+        if series.stored and self.stored_open:
+            return False
         return self._by_series and (low_water is None or series.last_offset < low_water)
 
     def low_water(self) -> int | None:
+        oldest = self._oldest_first_offset()
+        return None if oldest is None else max(oldest, self._as_of)
+
+    def _oldest_first_offset(self) -> int | None:
         return min((window.first_offset for window in self._table.windows()), default=None)
 
     @property

@@ -78,14 +78,17 @@ cdef inline bint mark_due(Store* st, Series* series, uint32_t index) noexcept no
 
 cdef inline bint accept(
     Store* st, Series* series, uint32_t index, uint32_t place, Window* window,
-    int64_t start, const Fields* tick, int64_t offset,
+    int64_t start, const Fields* tick, int64_t offset, bint replay,
 ) noexcept nogil:
-    """Take the tick into ``window``, or (NULL) into a new one in front of ``place``."""
+    """Take the tick into ``window``, or (NULL) into a new one in front of ``place``.
+
+    Of a begin that replay had to make up the caller must get rid.
+    """
     cdef Broker* broker = &st.brokers[series.broker]
     cdef int64_t time = tick.time
-    if unlikely(broker.begin == NEVER and not st.rules.began_whole):
-        broker.begin = time
     broker.clock = larger(broker.clock, time)
+    if unlikely(broker.begin == NEVER and not st.rules.began_whole):
+        broker.begin = start if replay else broker.clock
     broker.event_clock = larger(broker.event_clock, time)
     series.clock = larger(series.clock, time)
     if likely(window != NULL):
@@ -146,7 +149,7 @@ cdef inline int take_tick(
     cdef uint32_t index = 0
     cdef uint32_t place = NONE
     cdef int64_t start = 0
-    cdef int64_t end, stored, clock
+    cdef int64_t end, stored, clock, begin
     cdef int answer = ACCEPTED
     cdef Series* series = find_series(st, tick.names[0], tick.names[1], hash, &index)
     cdef Broker* broker
@@ -160,8 +163,11 @@ cdef inline int take_tick(
     stored = larger(series.closed, broker.closed)
     clock = series.clock if st.rules.by_series else broker.clock
     if likely(end > stored and (replay or not is_past(st, end, clock))):
-        if unlikely(not accept(st, series, index, place, window, start, tick, offset)):
+        begin = broker.begin
+        if unlikely(not accept(st, series, index, place, window, start, tick, offset, replay)):
             return NO_MEMORY
+        if unlikely(replay):
+            broker.begin = begin
     elif replay:
         return LATE_BY_WATERMARK
     else:

@@ -112,6 +112,7 @@ cdef enum:  # flags in Series.sizes
     IS_DUE = 1 << 24
     IS_DIRTY = 1 << 25
     IS_CLOSING = 1 << 26  # while evict runs: a bar of it is pending
+    IS_STORED = 1 << 27   # a window of it was stored at Store.as_of, open or closed by now
 
 
 cdef struct Bucket:
@@ -192,6 +193,7 @@ cdef struct Store:
     uint32_t last_opened
     int64_t newest_first_offset
     bint disordered         # a window was opened by a smaller offset than one before it
+    int64_t as_of           # every window opened before this offset is stored as of it
     int64_t observed
 
 

@@ -77,6 +77,8 @@ class Series:
     last_offset: int = -1
     """Newest record of it that was a tick, replayed ones included: what recovery may read again."""
     dirty: bool = False
+    stored: bool = False
+    """A window of it was stored when windows were stored last, be it open or closed by now."""
     windows: dict[int, Window] = field(default_factory=dict)
 
 

@@ -301,7 +301,7 @@ cdef inline int64_t smallest_of_all(Store* st) noexcept nogil:
     return least
 
 
-cdef inline int64_t low_water(Store* st) noexcept nogil:
+cdef inline int64_t oldest_first_offset(Store* st) noexcept nogil:
     """Smallest first offset of an open window; one must be open.
 
     Offsets grow, so the first window of each queue has the smallest of that queue.
@@ -321,3 +321,14 @@ cdef inline int64_t low_water(Store* st) noexcept nogil:
                 least = offset
                 found = True
     return least
+
+
+cdef inline bint is_stored_open(Store* st) noexcept nogil:
+    """Whether a window that was stored is still open."""
+    return st.open_windows != 0 and oldest_first_offset(st) < st.as_of
+
+
+cdef inline int64_t low_water(Store* st) noexcept nogil:
+    """The first offset that recovery must read again; a window must be open."""
+    cdef int64_t oldest = oldest_first_offset(st)
+    return oldest if oldest > st.as_of else st.as_of

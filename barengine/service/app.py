@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import signal
 import time
-from collections.abc import Coroutine
+from collections.abc import Awaitable, Coroutine, Iterable
 from typing import Any, Final
 
 import structlog
@@ -18,15 +19,17 @@ from barengine.kafka.registry import SchemaRegistry
 from barengine.kafka.source import Source
 from barengine.kernel import Kernel, kernel_class
 from barengine.model import NS_PER_MS, NS_PER_S, Watermark
+from barengine.service import group_offset
 from barengine.service.gauges import update_gauges
 from barengine.service.headers import bar_headers
 from barengine.service.http import HttpServer
 from barengine.service.lifecycle import TaskState
+from barengine.service.memory import keep_freed_memory
 from barengine.service.metrics import Metrics
 from barengine.service.schemas import SchemaBook
 from barengine.service.task import PartitionTask
 from barengine.service.topics import prepare
-from barengine.service.wiring import GROUP_TAG, Wiring, wall_ns
+from barengine.service.wiring import Wiring, wall_ns
 from barengine.settings import Settings
 
 log = structlog.get_logger(__name__)
@@ -59,8 +62,10 @@ class App:
         self.metrics = Metrics(
             settings.context, __version__, kernel.__name__, [settings.period.name]
         )
+        self._closing: set[asyncio.Task[None]] = set()
         self._stopping = asyncio.Event()
         self._error: Exception | None = None
+        self._input_exists = True
         self._began = time.monotonic()
         self._source: Source | None = None
         self._wiring: Wiring | None = None
@@ -78,6 +83,8 @@ class App:
             return False, "stopping"
         if self._source is None or self._source.generation == 0:
             return False, "waiting for an assignment"
+        if not self._input_exists:
+            return False, f"topic {self.settings.input_topic} does not exist"
         waiting = [p for p, t in sorted(self.tasks.items()) if t.state is not TaskState.RUNNING]
         if waiting:
             return False, f"partitions not running: {', '.join(map(str, waiting))}"
@@ -162,6 +169,9 @@ class App:
             key_header=key_header,
             value_header=value_header,
         )
+        # What start-up has made lives to the end. Looking at it again held the loop for 20 ms in
+        # each full collection.
+        gc.freeze()
         await self._source.start()
         log.info("started", **settings.public())
 
@@ -186,7 +196,8 @@ class App:
         self._stopping.set()
         try:
             async with asyncio.timeout(_STOP_S):
-                await self._close(set(self.tasks))
+                closing = [self.tasks.pop(partition).close() for partition in list(self.tasks)]
+                await _settle([*closing, *self._closing])
                 if self._source is not None:
                     await self._source.stop()
         except TimeoutError:
@@ -218,6 +229,7 @@ class App:
             if now - offsets_at >= _GROUP_OFFSETS_S:
                 offsets_at = now
                 await self._commit_group_offsets()
+                await self._look_for_input()
             if now - evict_at >= _EVICT_S:
                 evict_at = now
                 self._evict()
@@ -226,12 +238,20 @@ class App:
         """For lag tools only; the state record is the truth."""
         assert self._source is not None
         offsets = {
-            partition: (task.running.committer.committed_offset, GROUP_TAG)
+            partition: (committer.committed_offset, group_offset.tag(committer.committed_seq))
             for partition, task in self.tasks.items()
             if task.running is not None
+            and (committer := task.running.committer).committed_seq > 0  # there is a state
         }
         if offsets:
             await self._source.commit_group_offset(offsets)
+
+    async def _look_for_input(self) -> None:
+        """Without its topic a member of a group has no partitions, which alone is no fault."""
+        assert self._source is not None
+        existed, self._input_exists = self._input_exists, await self._source.topic_exists()
+        if existed and not self._input_exists:
+            log.error("input_topic_missing", topic=self.settings.input_topic)
 
     def _evict(self) -> None:
         by_series = self.settings.watermark is Watermark.SERIES
@@ -251,32 +271,46 @@ class App:
         if unknown:
             self.stop(
                 StateError(
-                    f"{self.settings.input_topic} has grown: partitions {unknown} are new. Add "
-                    "them to the output and state topics too; series may have moved, so start "
-                    "anew under another GROUP_ID or CONTEXT"
+                    f"{self.settings.input_topic} has grown: partitions {unknown} are new. Stop "
+                    "every engine of this group, add them to the output and state topics too (the "
+                    "next start says how), and run `barengine state adopt`"
                 )
             )
             return
+        for partition in self.tasks.keys() - partitions:  # nobody waits for these
+            self._leave(self.tasks.pop(partition))
         for partition in sorted(partitions):
-            task = self.tasks[partition] = PartitionTask(partition, self._wiring, self.stop)
-            task.start()
+            if partition not in self.tasks:
+                self.tasks[partition] = PartitionTask(partition, self._wiring, self.stop)
+            self.tasks[partition].start()
+
+    def _leave(self, task: PartitionTask) -> None:
+        """Close in the background a task whose partition has gone elsewhere."""
+        closing = asyncio.create_task(task.close(), name=f"close-{task.partition}")
+        self._closing.add(closing)
+        closing.add_done_callback(self._closing.discard)
 
     async def _revoked(self, partitions: set[int]) -> None:
-        if partitions:
-            log.info("revoked", partitions=sorted(partitions))
-        await self._close(partitions)
+        """Commit before the group goes on, and keep what the next assignment may bring back."""
+        log.info("revoked", partitions=sorted(partitions))
+        revoked = [self.tasks[p] for p in partitions if p in self.tasks]
+        await _settle(task.suspend() for task in revoked)
+        for task in revoked:
+            if task.state is TaskState.CLOSED:
+                self.tasks.pop(task.partition, None)
 
-    async def _close(self, partitions: set[int]) -> None:
-        closing = [self.tasks.pop(p) for p in partitions if p in self.tasks]
-        if not closing:
-            return
-        work = [asyncio.create_task(task.close()) for task in closing]
-        _, late = await asyncio.wait(work, timeout=_REVOKE_S)
-        for one in late:
-            one.cancel()
-        for result in await asyncio.gather(*work, return_exceptions=True):
-            if isinstance(result, Exception):
-                log.error("close_failed", error=repr(result))
+
+async def _settle(endings: Iterable[Awaitable[None]]) -> None:
+    """Await the ends of tasks side by side, in bounded time, whatever becomes of them."""
+    work = [asyncio.ensure_future(one) for one in endings]
+    if not work:
+        return
+    _, late = await asyncio.wait(work, timeout=_REVOKE_S)
+    for one in late:
+        one.cancel()
+    for result in await asyncio.gather(*work, return_exceptions=True):
+        if isinstance(result, Exception):
+            log.error("close_failed", error=repr(result))
 
 
 async def serve(settings: Settings, kernel: str = "compiled") -> None:
@@ -286,6 +320,7 @@ async def serve(settings: Settings, kernel: str = "compiled") -> None:
         ConfigurationError: settings and cluster do not fit (exit code 2).
         BarengineError: going on would lose or double bars (exit code 1).
     """
+    keep_freed_memory()
     app = App(settings, kernel_class(kernel))
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):

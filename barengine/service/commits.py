@@ -8,9 +8,10 @@ from typing import Final
 
 from barengine.engine.partition import PartitionEngine, Snapshot
 from barengine.errors import TaskMovedError
-from barengine.kafka.sink import TransactionalSink
+from barengine.kafka.sink import OutBatch, TransactionalSink
 from barengine.model import NS_PER_S
 from barengine.service.outbox import Outbox
+from barengine.service.pace import Pace
 from barengine.service.wiring import Wiring, wall_ns
 
 _PROGRESS_S: Final = 5.0
@@ -18,6 +19,10 @@ _PROGRESS_S: Final = 5.0
 
 _IDLE_S: Final = 3600.0
 """An idle partition commits this often, so that its transactional id never expires."""
+
+_INLINE: Final = 2000
+"""More records than this are built in a thread: they would hold up the event loop for more than a
+millisecond, and fewer are done sooner than a thread begins."""
 
 _FULL_BYTES: Final = 8 * 1024 * 1024
 """Output waiting beyond this holds the input back: memory and transactions stay bounded."""
@@ -40,17 +45,20 @@ class Committer:
     ) -> None:
         self.commits = 0
         self.committed_offset = engine.commit_offset
+        self.committed_seq = engine.seq
+        self.state_offset = 0
+        """Where the last batch of the newest commit's state begins in the state topic."""
         self._engine = engine
         self._sink = sink
         self._outbox = outbox
         self._metrics = wiring.metrics
         self._settings = wiring.settings
-        self._interval_s = wiring.settings.commit_interval_ns / NS_PER_S
         self._eager = eager
         self._lock = asyncio.Lock()
         self._woken = asyncio.Event()
         self._roomy = asyncio.Event()
-        self._last_begin = time.monotonic() - self._interval_s
+        self._last_begin = time.monotonic()
+        self._pace = Pace(wiring.settings.commit_interval_ns / NS_PER_S, self._last_begin)
         self._waiting_since: float | None = None
 
     def exclusive(self) -> asyncio.Lock:
@@ -63,9 +71,14 @@ class Committer:
             self._waiting_since = time.monotonic()
         self._woken.set()
 
+    @property
+    def full(self) -> bool:
+        """Whether so much output is on its way that the input must wait."""
+        return self._engine.pending_bytes > _FULL_BYTES
+
     async def room(self) -> None:
         """Wait while too much output is on its way."""
-        while self._engine.pending_bytes > _FULL_BYTES:
+        while self.full:
             self._roomy.clear()
             self.wake()
             await self._roomy.wait()
@@ -80,10 +93,13 @@ class Committer:
             async with self._lock:
                 await self._commit()
 
-    async def commit_last(self) -> None:
-        """Commit what is processed so far and close the sink; the lock must be held."""
+    async def commit_now(self) -> None:
+        """Commit what is processed so far; the lock must be held."""
         if not self._engine.replaying:
             await self._commit()
+
+    async def close(self) -> None:
+        """Close the producer after the last commit."""
         await self._sink.close()
 
     async def discard(self) -> None:
@@ -96,12 +112,11 @@ class Committer:
             return None
         if self._eager:
             return 0.0
-        since = time.monotonic() - self._last_begin
+        now = time.monotonic()
         if engine.has_output:
-            full = engine.pending_bytes > _FULL_BYTES
-            return 0.0 if full else max(0.0, self._interval_s - since)
+            return 0.0 if self.full else self._pace.wait_s(now)
         moved = engine.position != engine.commit_offset
-        return max(0.0, (_PROGRESS_S if moved else _IDLE_S) - since)
+        return max(0.0, self._last_begin + (_PROGRESS_S if moved else _IDLE_S) - now)
 
     async def _sleep(self, wait_s: float | None) -> None:
         self._woken.clear()
@@ -113,11 +128,12 @@ class Committer:
 
     async def _commit(self) -> None:
         began = self._last_begin = time.monotonic()
+        self._pace.begin(began)
         closed_at, self._waiting_since = self._waiting_since, None
         snapshot = self._engine.snapshot()
         self._roomy.set()
         try:
-            await self._sink.commit(self._outbox.batches(snapshot, wall_ns()))
+            written = await self._sink.commit(await self._batches(snapshot))
         except TaskMovedError:
             self._metrics.transaction("fenced", time.monotonic() - began)
             raise
@@ -127,7 +143,14 @@ class Committer:
         self._eager = False
         self.commits += 1
         self.committed_offset = snapshot.commit_offset
+        self.committed_seq = snapshot.seq
+        self.state_offset = written[self._settings.state_topic]
         self._count(snapshot, began, closed_at)
+
+    async def _batches(self, snapshot: Snapshot) -> list[OutBatch]:
+        if snapshot.records <= _INLINE:
+            return self._outbox.batches(snapshot, wall_ns())
+        return await asyncio.to_thread(self._outbox.batches, snapshot, wall_ns())
 
     def _count(self, snapshot: Snapshot, began: float, closed_at: float | None) -> None:
         now = time.monotonic()

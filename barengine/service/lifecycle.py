@@ -1,30 +1,37 @@
 """The states of a partition task, and the only place that says which may follow which.
 
-                 +----------+
-                 | CREATED  |-----------------------------+
-                 +----+-----+                             |
-                      | assigned                          |
-                      v                                   |
-                 +----------+   another owner   +-------+ |
-          +----->|RESTORING |<------------------|FENCED | |
-          |      +----+-----+------------------>+---+---+ |
-   commit |           | position = C     fenced     |     |
-   failed |           v                             |     |
-          |      +----------+       fenced          |     |
-          +------| RUNNING  |---------------------->+     |
-                 +----+-----+                       |     |
-                      | revoked, SIGTERM            |     |
-                      v                             |     |
-                 +----------+<----------------------+     |
-                 | CLOSING  |<----------------------------+
-                 +----+-----+
-                      | committed or abandoned
-                      v
-                 +----------+
-                 |  CLOSED  |
-                 +----------+
+                       +----------+
+                       | CREATED  |-----------------------------+
+                       +----+-----+                             |
+                            | assigned                          |
+         assigned again     v                                   |
+       +-------------->+----------+   another owner   +-------+ |
+       |        +----->|RESTORING |<------------------|FENCED | |
+       |        |      +----+-----+------------------>+---+---+ |
+       | commit |           | position = C     fenced     |     |
+       | failed |           v                             |     |
+       |        |      +----------+       fenced          |     |
+       |        +------| RUNNING  |---------------------->+     |
+       |               +----+-----+                       |     |
+       |    revoked         |                             |     |
+  +----+------+<------------+ SIGTERM                     |     |
+  | SUSPENDED |             |                             |     |
+  +----+------+             v                             |     |
+       |  went     +----------+<--------------------------+     |
+       +---------->| CLOSING  |<--------------------------------+
+     elsewhere     +----+-----+
+                        | committed or abandoned
+                        v
+                   +----------+
+                   |  CLOSED  |
+                   +----------+
 
-RESTORING may also follow itself (the attempt failed and begins again) and go to CLOSING.
+SUSPENDED keeps engine and producer in memory through a rebalance: what is due is committed first.
+If the partition comes back, RESTORING finds out whether anybody ran it meanwhile, which takes a
+look at the end of the state instead of a replay.
+
+RESTORING may also follow itself (the attempt failed and begins again), go to CLOSING, and, when it
+has reached C, go to SUSPENDED.
 """
 
 from __future__ import annotations
@@ -40,6 +47,7 @@ class TaskState(StrEnum):
     RESTORING = "restoring"
     RUNNING = "running"
     FENCED = "fenced"
+    SUSPENDED = "suspended"
     CLOSING = "closing"
     CLOSED = "closed"
 
@@ -50,10 +58,17 @@ _NEXT: Final = {
         TaskState.RESTORING,
         TaskState.RUNNING,
         TaskState.FENCED,
+        TaskState.SUSPENDED,
         TaskState.CLOSING,
     },
-    TaskState.RUNNING: {TaskState.RESTORING, TaskState.FENCED, TaskState.CLOSING},
+    TaskState.RUNNING: {
+        TaskState.RESTORING,
+        TaskState.FENCED,
+        TaskState.SUSPENDED,
+        TaskState.CLOSING,
+    },
     TaskState.FENCED: {TaskState.RESTORING, TaskState.CLOSING},
+    TaskState.SUSPENDED: {TaskState.RESTORING, TaskState.CLOSING},
     TaskState.CLOSING: {TaskState.CLOSED},
     TaskState.CLOSED: set(),
 }

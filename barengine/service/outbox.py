@@ -7,6 +7,7 @@ from typing import Final
 
 from barengine.codec.records import parse_headers
 from barengine.engine.partition import Snapshot
+from barengine.engine.state import StateRecord
 from barengine.kafka.output import OutRecord, build_records, built_size
 from barengine.kafka.sink import OutBatch
 from barengine.kernel import Reject
@@ -30,13 +31,19 @@ class Outbox:
         """Everything that one transaction must carry, the state last."""
         settings, wall_ms = self._settings, wall_ns // NS_PER_MS
         bars = snapshot.bars.encode(self._room(settings.bar_topic))
-        state = [OutRecord(key, value, (), wall_ms) for key, value in snapshot.state]
+        series = snapshot.series.encode(self._room(settings.state_topic), wall_ms)
         return [
             *(OutBatch(settings.bar_topic, self._partition, records) for records in bars),
             *self._letters(settings.late_topic, snapshot.late),
             *self._letters(settings.dead_topic, snapshot.dead),
-            *self._pack(settings.state_topic, state),
+            *self._state(snapshot.tombstones, wall_ms),
+            *(OutBatch(settings.state_topic, self._partition, records) for records in series),
+            *self._state(snapshot.state, wall_ms),
         ]
+
+    def _state(self, records: Sequence[StateRecord], wall_ms: int) -> list[OutBatch]:
+        out = (OutRecord(key, value, (), wall_ms) for key, value in records)
+        return self._pack(self._settings.state_topic, out)
 
     def _room(self, topic: str) -> int:
         return max(self._topics.max_bytes[topic] - _BATCH_HEADROOM, _BATCH_HEADROOM)

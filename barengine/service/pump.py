@@ -10,7 +10,7 @@ import asyncio
 import itertools
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Final
 
 import structlog
@@ -24,7 +24,7 @@ from barengine.service.wiring import Wiring, wall_ns
 
 log = structlog.get_logger(__name__)
 
-_SLICE_S: Final = 0.01
+_SLICE_S: Final = 0.005
 """Longest stretch of work without giving the event loop back: heartbeats stay on time."""
 
 _INBOX_FETCHES: Final = 2
@@ -41,7 +41,7 @@ class Pump:
     """Takes fetches, and silence, into one engine until it is cancelled or something fails.
 
     Args:
-        on_live: called once, when replay has reached C.
+        on_live: called once in each run, when replay has reached C.
     """
 
     def __init__(
@@ -56,12 +56,15 @@ class Pump:
         self._engine = engine
         self._committer = committer
         self._wiring = wiring
-        self._on_live: Callable[[], None] | None = on_live
+        self._on_live = on_live
+        self._live = False
         self._inbox: deque[Fetch] = deque()
         self._arrived = asyncio.Event()
         self._busy = False
         self._paused = True
         self._silence_resumed = False
+        self._silent_ns = 0
+        self._silent_before_ns = 0
         self._unknown: dict[int, float] = {}
 
     def offer(self, fetch: Fetch) -> None:
@@ -85,11 +88,19 @@ class Pump:
             self._silence_resumed = True
             if engine.live_records == 0:
                 engine.resume_silence(wall_ns())
-        engine.observe(source.observed_ns(self._partition))
+        self._observe(source.observed_ns(self._partition))
+
+    def _observe(self, since_seek_ns: int) -> None:
+        """The engine's clock of silence never goes back, though a seek sets the source's to 0."""
+        self._silent_ns = self._silent_before_ns + since_seek_ns
+        self._engine.observe(self._silent_ns)
 
     async def run(self) -> None:
-        """Pump until cancelled."""
+        """Pump until cancelled. May be called again after that, once the partition is assigned."""
         self._wiring.source.seek(self._partition, self._engine.position)
+        self._silent_before_ns = self._silent_ns
+        self._inbox.clear()
+        self._paused, self._live = True, False
         self._went_on()
         while True:
             while not self._inbox:
@@ -109,9 +120,9 @@ class Pump:
 
     def _went_on(self) -> None:
         """Say it when replay is over."""
-        if self._on_live is not None and not self._engine.replaying:
-            on_live, self._on_live = self._on_live, None
-            on_live()
+        if not self._live and not self._engine.replaying:
+            self._live = True
+            self._on_live()
 
     async def _take(self, fetch: Fetch) -> None:
         engine = self._engine
@@ -119,31 +130,43 @@ class Pump:
             raise KafkaUnavailableError(
                 f"offsets {engine.position} to {fetch.offset - 1} were not handed over"
             )
-        engine.observe(fetch.observed_ns)
-        began = time.monotonic()
+        self._observe(fetch.observed_ns)
+        work = self._work(fetch)
+        unfinished = True
+        while unfinished:
+            schema_id = None
+            async with self._wiring.turn:
+                until = time.monotonic() + _SLICE_S
+                for schema_id in work:
+                    if schema_id is not None or time.monotonic() > until or self._committer.full:
+                        break
+                else:
+                    unfinished = False
+            self._committer.wake()
+            if schema_id is not None:
+                await self._learn(schema_id)
+            elif unfinished:
+                await asyncio.sleep(0)
+            await self._committer.room()
+
+    def _work(self, fetch: Fetch) -> Iterator[int | None]:
+        """Feed the batches; pauses behind each one, and where a schema must be learned first."""
         for batch, next_offset in fetch.batches():
             if batch is None:  # control or aborted: only the position moves
-                engine.skip_to(next_offset)
+                self._engine.skip_to(next_offset)
                 self._went_on()
                 continue
-            await self._feed(batch, next_offset)
-            if time.monotonic() - began > _SLICE_S:
-                self._committer.wake()
-                await asyncio.sleep(0)
-                began = time.monotonic()
-            await self._committer.room()
-        self._committer.wake()
+            while (schema_id := self._feed(batch, next_offset)) is not None:
+                yield schema_id
+            yield None
 
-    async def _feed(self, batch: RecordBatch, next_offset: int) -> None:
+    def _feed(self, batch: RecordBatch, next_offset: int) -> int | None:
         engine = self._engine
-        while True:
-            before = engine.live_records
-            outcome = engine.feed(batch, next_offset, wall_ns())
-            self._wiring.metrics.count_ticks(self._partition, engine.live_records - before)
-            self._went_on()
-            if outcome.need_schema is None:
-                return
-            await self._learn(outcome.need_schema)
+        before = engine.live_records
+        outcome = engine.feed(batch, next_offset, wall_ns())
+        self._wiring.metrics.count_ticks(self._partition, engine.live_records - before)
+        self._went_on()
+        return outcome.need_schema
 
     async def _learn(self, schema_id: int) -> None:
         """Wait until the registry answers: a record is never skipped because it is down."""

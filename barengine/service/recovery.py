@@ -9,15 +9,32 @@ final. docs/recovery.md has the argument.
 
 from __future__ import annotations
 
+import asyncio
+import json
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
+from typing import Final
 
 from barengine.engine.partition import LogRange, PartitionEngine
-from barengine.engine.state import StateImage
-from barengine.errors import StateError
+from barengine.engine.state import PARTITION_KEY, StateImage, is_series
+from barengine.errors import KafkaUnavailableError, StateError, UnreadableStateError
 from barengine.kafka.sink import TransactionalSink
 from barengine.kafka.state_reader import read_state
+from barengine.kernel import Kernel
 from barengine.naming import transactional_id
-from barengine.service.wiring import GROUP_TAG, Wiring
+from barengine.service import group_offset
+from barengine.service.wiring import PARTITION_COUNT, Wiring
+
+_UNMOVED_S: Final = 1.0
+"""Longest look at the end of the state. It waits for open transactions, and only another owner's
+can be open for long: fencing ends that one at once, waiting does not."""
+
+Record = tuple[bytes | None, bytes | None]
+
+_SLICE: Final = 500
+"""State records that are taken in at a stretch: some milliseconds."""
 
 
 @dataclass(slots=True)
@@ -45,45 +62,140 @@ async def recover(wiring: Wiring, partition: int) -> Recovered:
     )
     try:
         await sink.fence()
-        image = StateImage.read(
-            await read_state(wiring.connection, settings.state_topic, partition)
-        )
-        engine = await _engine(wiring, partition, image)
+        records = await read_state(wiring.connection, settings.state_topic, partition)
+        with _way_out(wiring, partition):
+            image, series = await _split(wiring, records)
+            if image.partition is None:
+                await _check_not_new(wiring, partition)
+            engine = await _engine(wiring, partition, image, series)
     except BaseException:
         await sink.discard()
         raise
     return Recovered(sink, engine, first_run=image.partition is None)
 
 
-async def _engine(wiring: Wiring, partition: int, image: StateImage) -> PartitionEngine:
+async def unmoved(wiring: Wiring, partition: int, seq: int, state_offset: int) -> bool:
+    """Whether commit ``seq``, which this process has made, is still the newest of the partition.
+
+    False, too, where that cannot be told soon: recovery finds out.
+
+    Args:
+        state_offset: where the last batch of that commit's state begins.
+
+    Raises:
+        StateError: somebody reset the group's offset.
+    """
+    try:
+        records = await read_state(
+            wiring.connection,
+            wiring.settings.state_topic,
+            partition,
+            timeout_s=_UNMOVED_S,
+            first=state_offset,
+        )
+        tail = StateImage.read(record for record in records if record[0] == PARTITION_KEY)
+        if tail.partition is None or tail.partition.seq != seq:
+            return False
+        with _way_out(wiring, partition):
+            await _check_group_offset(wiring, partition, tail)
+    except KafkaUnavailableError:
+        return False
+    return True
+
+
+async def _split(wiring: Wiring, records: Sequence[Record]) -> tuple[StateImage, Sequence[Record]]:
+    """The image without the series, and the newest record of each series.
+
+    There may be millions of these: as bytes they cost the garbage collector nothing, and only
+    the newest need be looked into.
+    """
+    rest: list[Record] = []
+    newest: dict[bytes | None, bytes | None] = {}
+
+    def take(part: Sequence[Record]) -> None:
+        for key, value in part:
+            if is_series(key):
+                newest[key] = value
+            else:
+                rest.append((key, value))
+
+    await _in_turns(wiring, records, take)
+    return StateImage.read(rest), list(newest.items())
+
+
+def _load(kernel: Kernel, part: Sequence[Record]) -> None:
+    kernel.load((), list(StateImage.read(part).series.values()))
+
+
+async def _in_turns(
+    wiring: Wiring, records: Sequence[Record], take: Callable[[Sequence[Record]], None]
+) -> None:
+    """Take all records, some at a time, in turns of the event loop that no other partition's work
+    shares: there may be one for each of a million series."""
+    for begin in range(0, len(records), _SLICE):
+        async with wiring.turn:
+            take(records[begin : begin + _SLICE])
+        await asyncio.sleep(0)
+
+
+async def _engine(
+    wiring: Wiring, partition: int, image: StateImage, series: Sequence[Record]
+) -> PartitionEngine:
     settings = wiring.settings
     log_start, stable_end, high_watermark = await wiring.source.offsets(partition)
     start = log_start if settings.start == "earliest" else stable_end
     await _check_group_offset(wiring, partition, image)
+    kernel = wiring.fresh_kernel(image, start)
+    # before the engine: it puts stored windows back, which the clocks of their series may close
+    kernel.load(list(image.brokers.values()), ())
+    await _in_turns(wiring, series, partial(_load, kernel))
     return PartitionEngine(
-        wiring.fresh_kernel(image, start),
+        kernel,
         image,
         LogRange(log_start, high_watermark),
         wiring.fingerprint(),
         start,
         settings.late_policy,
+        settings.restore_max,
     )
 
 
 async def _check_group_offset(wiring: Wiring, partition: int, image: StateImage) -> None:
-    """A group offset that we cannot have committed means that someone reset it."""
+    """What the group's offset tells of resets and lost state; nothing where there is none."""
     committed = await wiring.source.committed(partition)
-    if committed is None:
-        return  # normal: it expires
-    offset, metadata = committed
-    if metadata.startswith(GROUP_TAG):
-        return
-    ours = image.partition.commit_offset if image.partition else None
-    if offset != ours:
+    group_offset.check(wiring.settings.group, group_offset.parse(committed), image.partition)
+
+
+async def _check_not_new(wiring: Wiring, partition: int) -> None:
+    """A partition without a state may begin with the others, not behind them: series may have
+    moved to it from theirs. What the first one was written with tells.
+
+    Raises:
+        StateError: it did not exist then.
+    """
+    settings = wiring.settings
+    records = await read_state(wiring.connection, settings.state_topic, 0)
+    try:
+        first = StateImage.read(records).partition
+        before = {} if first is None else json.loads(first.fingerprint)
+    except (UnreadableStateError, ValueError):
+        return  # the recovery of that partition says so
+    if partition >= int(before.get(PARTITION_COUNT, partition + 1)):
         raise StateError(
-            f"group {wiring.settings.group} has offset {offset} for "
-            f"{wiring.settings.input_topic}-{partition}, which barengine did not commit (the "
-            f"state says {'nothing yet' if ours is None else ours}): someone reset it. The state "
-            "topic alone says where to go on. Delete the group's offsets to go on from the state, "
-            "or start anew under another GROUP_ID or CONTEXT"
+            f"this partition is new: the state was begun when {settings.input_topic} had "
+            f"{before[PARTITION_COUNT]} partitions"
         )
+
+
+@contextmanager
+def _way_out(wiring: Wiring, partition: int) -> Iterator[None]:
+    """Let a StateError name the partition and the command that resolves it."""
+    try:
+        yield
+    except StateError as error:
+        command = "reset" if isinstance(error, UnreadableStateError) else "adopt"
+        raise StateError(
+            f"{wiring.settings.input_topic}-{partition}: {error}. Mend the cause, or stop every "
+            f"engine of this group and run `barengine state {command} --partition {partition}`, "
+            "which says what it will do"
+        ) from error

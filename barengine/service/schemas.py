@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, NoReturn
 
 import structlog
 
@@ -12,9 +12,11 @@ from barengine.codec.compile import compile_plan
 from barengine.codec.fields import TICK_SCHEMA, Fields
 from barengine.codec.plan import FieldPlan
 from barengine.codec.slow import json_decoder, slow_decoder
+from barengine.codec.tick import BadTick
 from barengine.errors import ConfigurationError, SchemaError
 from barengine.kafka.registry import SchemaRegistry
 from barengine.kernel import SlowDecoder
+from barengine.model import Reason
 from barengine.settings import Settings
 
 log = structlog.get_logger(__name__)
@@ -80,26 +82,33 @@ class SchemaBook:
     async def resolve(self, schema_id: int) -> Reader:
         """The reader for an id, asking the registry if it is new.
 
+        Values of a schema that can never yield a tick are read as dead letters.
+
         Raises:
             RegistryUnavailableError: no answer; the record must wait.
-            SchemaError: the schema is there, but can never yield a tick.
         """
         reader = self._readers.get(schema_id)
         if reader is not None and not reader.unknown:
             return reader
         if self._registry is None:
             raise RuntimeError(f"schema id {schema_id} was asked for without a registry")
-        schema = await self._registry.get(schema_id)
-        if schema is None:
-            log.warning("unknown_schema", schema_id=schema_id)
-            return Reader(None, None)
         try:
+            schema = await self._registry.get(schema_id)
+            if schema is None:
+                log.warning("unknown_schema", schema_id=schema_id)
+                return Reader(None, None)
             reader = self._compile(schema_id, schema)
         except SchemaError as error:
-            raise SchemaError(f"schema id {schema_id}: {error}") from error
+            log.error("schema_without_ticks", schema_id=schema_id, error=str(error))
+            reader = Reader(None, _no_tick)
+        else:
+            log.info("schema", schema_id=schema_id, plan=reader.plan is not None)
         self._readers[schema_id] = reader
-        log.info("schema", schema_id=schema_id, plan=reader.plan is not None)
         return reader
+
+
+def _no_tick(_: bytes) -> NoReturn:
+    raise BadTick(Reason.SCHEMA)
 
 
 def _load(path: Path) -> Any:

@@ -1,5 +1,8 @@
 """One input partition from assignment to revocation: recover, serve, recover again, close.
 
+A rebalance takes every partition away for a moment. What a task has in memory is kept through it:
+``suspend``, and ``start`` again if the partition comes back, else ``close``.
+
 Decisions are the engine's (synchronous); the service awaits. Three coroutines share one task:
 this one recovers and supervises, the pump feeds fetches in order, the committer runs one
 transaction at a time. Whatever fails in any of them ends in the one recovery path.
@@ -20,7 +23,6 @@ from barengine.errors import (
     BarengineError,
     ConfigurationError,
     RefusedBatchError,
-    SchemaError,
     StateError,
     TaskMovedError,
 )
@@ -30,7 +32,7 @@ from barengine.service.commits import Committer
 from barengine.service.lifecycle import TaskState, check_move
 from barengine.service.outbox import Outbox
 from barengine.service.pump import Pump
-from barengine.service.recovery import recover
+from barengine.service.recovery import recover, unmoved
 from barengine.service.wiring import Wiring
 
 log = structlog.get_logger(__name__)
@@ -38,12 +40,12 @@ log = structlog.get_logger(__name__)
 _BACKOFF_S: Final = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
 """Waits between attempts to recover; the last one repeats."""
 
-_FATAL: Final = (StateError, ConfigurationError, SchemaError, RefusedBatchError)
+_FATAL: Final = (StateError, ConfigurationError, RefusedBatchError)
 
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """What one recovery brought; thrown away as a whole after any error."""
+    """What one recovery brought; thrown away as a whole after any error, kept while suspended."""
 
     engine: PartitionEngine
     committer: Committer
@@ -82,7 +84,8 @@ class PartitionTask:
         return self.work if self.state is TaskState.RUNNING else None
 
     def start(self) -> None:
-        """Begin recovery in the background."""
+        """Begin in the background: recover, or go on where the last assignment was taken away."""
+        self._move(TaskState.RESTORING)
         self._main = asyncio.create_task(self._run(), name=f"partition-{self.partition}")
 
     def offer(self, fetch: Fetch) -> None:
@@ -96,24 +99,37 @@ class PartitionTask:
             self.running.pump.observe()
             self.running.committer.wake()
 
+    async def suspend(self) -> None:
+        """Revoked: commit what is due, and keep everything in memory for the next assignment.
+
+        The task is closed instead where there is nothing to keep, or the commit fails.
+        """
+        work = self.work if self.state in (TaskState.RESTORING, TaskState.RUNNING) else None
+        if work is None or work.engine.replaying:
+            await self.close()
+            return
+        self._move(TaskState.SUSPENDED)
+        kept = False
+        try:
+            kept = await self._end(work, commit=True)
+        finally:  # the app cancels what takes too long
+            if not kept:
+                await self.close()
+
     async def close(self) -> None:
-        """Revoked or stopping: commit what is due, then drop everything. Idempotent."""
+        """Moved away or stopping: commit what is due, then drop everything. Idempotent."""
         if self._closing:
             return
-        running = self.running
+        work, running = self.work, self.running is not None
         self._move(TaskState.CLOSING)
         try:
-            if running is not None:
-                async with running.committer.exclusive():  # a transaction in flight ends first
-                    await self._cancel()
-                    await running.committer.commit_last()
-        except BarengineError as error:
-            self._log.warning("closed_dirty", error=str(error))
+            if work is not None and await self._end(work, commit=running):
+                await work.committer.close()
         finally:
             await self._cancel()
-            await self._drop()
             self._move(TaskState.CLOSED)
             self._wiring.metrics.drop_partition(self.partition)
+            await self._drop()
 
     def status(self) -> dict[str, object]:
         """What /status shows of this partition."""
@@ -143,6 +159,10 @@ class PartitionTask:
     def _closing(self) -> bool:
         return self.state in (TaskState.CLOSING, TaskState.CLOSED)
 
+    @property
+    def _leaving(self) -> bool:
+        return self._closing or self.state is TaskState.SUSPENDED
+
     def _move(self, state: TaskState) -> None:
         check_move(self.state, state)
         self.state = state
@@ -155,10 +175,21 @@ class PartitionTask:
             main.cancel()
             await asyncio.gather(main, return_exceptions=True)
 
+    async def _end(self, work: Work, *, commit: bool) -> bool:
+        """Stop working, once the transaction in flight has ended; False: the commit has failed."""
+        try:
+            async with work.committer.exclusive():
+                await self._cancel()
+                if commit:
+                    await work.committer.commit_now()
+        except BarengineError as error:
+            self._log.warning("closed_dirty", error=str(error))
+            return False
+        return True
+
     async def _run(self) -> None:
         failures = 0
-        while not self._closing:
-            self._move(TaskState.RESTORING)
+        while True:
             try:
                 await self._restore()
                 await self._serve()
@@ -172,9 +203,16 @@ class PartitionTask:
                 self._log.warning("recovering", error=str(error), attempt=failures)
             except Exception:
                 self._log.exception("recovering", attempt=failures)
+            except asyncio.CancelledError:
+                if _cancelled():
+                    raise
+                self._log.exception("recovering", attempt=failures)
             failures = 0 if self._commits() else failures + 1
             await self._drop()
             await asyncio.sleep(_BACKOFF_S[min(failures, len(_BACKOFF_S) - 1)])
+            if self._leaving:
+                return
+            self._move(TaskState.RESTORING)
 
     def _commits(self) -> int:
         return 0 if self.work is None else self.work.committer.commits
@@ -182,7 +220,7 @@ class PartitionTask:
     async def _fenced(self, error: TaskMovedError) -> None:
         """May be a zombie's error: only a member that the group still knows goes on."""
         self._log.warning("fenced", error=str(error))
-        if self._closing:
+        if self._leaving:
             return
         self._move(TaskState.FENCED)
         source = self._wiring.source
@@ -192,6 +230,10 @@ class PartitionTask:
 
     async def _restore(self) -> None:
         self._restore_began = time.monotonic()
+        if self.work is not None:
+            if await self._unmoved(self.work):
+                return
+            await self._drop()
         recovered = await recover(self._wiring, self.partition)
         engine = recovered.engine
         outbox = Outbox(self._wiring.settings, self._wiring.topics, self.partition)
@@ -202,7 +244,16 @@ class PartitionTask:
         self.work = Work(engine, committer, pump)
         self._log.info("replay", low_water=engine.low_water, commit=engine.commit_offset)
 
+    async def _unmoved(self, work: Work) -> bool:
+        """Whether the partition came back as it was; its producer is still the newest then."""
+        seq = work.engine.seq
+        same = await unmoved(self._wiring, self.partition, seq, work.committer.state_offset)
+        self._log.info("kept" if same else "moved_meanwhile", commit=work.engine.commit_offset)
+        return same
+
     def _live(self) -> None:
+        if self._leaving:
+            return
         self._move(TaskState.RUNNING)
         self._wiring.metrics.restored(time.monotonic() - self._restore_began)
 
@@ -227,3 +278,9 @@ class PartitionTask:
         work, self.work = self.work, None
         if work is not None:
             await work.committer.discard()
+
+
+def _cancelled() -> bool:
+    """Whether this task is to end; aiokafka's clients also let go of cancellations of their own."""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0

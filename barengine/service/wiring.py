@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Final
 
 from barengine.engine.partition import PartitionEngine
 from barengine.engine.state import StateImage
@@ -15,8 +17,8 @@ from barengine.service.schemas import SchemaBook
 from barengine.service.topics import Topics
 from barengine.settings import Settings
 
-GROUP_TAG = "barengine"
-"""Metadata of the group offsets that we commit: an offset without it is someone else's."""
+PARTITION_COUNT: Final = "partitions of the input topic"
+"""In the fingerprint: it is no setting, but changes where a series' ticks are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +34,9 @@ class Wiring:
     kernel: type[Kernel]
     value_header: bytes = b""
     key_header: bytes = b""
+    turn: asyncio.Lock = field(default_factory=asyncio.Lock)
+    """Held by the partition whose work keeps the event loop: one slice of one partition is the
+    longest stretch, however many there are."""
 
     def kernel_config(self, began_whole: bool) -> KernelConfig:
         """The rules of this run, as a kernel takes them."""
@@ -55,19 +60,7 @@ class Wiring:
 
     def fingerprint(self) -> dict[str, str]:
         """Settings that change what the ticks of [L, C) mean: they may not change between runs."""
-        settings = self.settings
-        return {
-            "WINDOW": settings.period.name,
-            "INPUT_FORMAT": settings.input_format,
-            "INPUT_FRAMING": settings.framing.value,
-            "FIELD_BROKER": settings.field_broker,
-            "FIELD_SYMBOL": settings.field_symbol,
-            "FIELD_TIMESTAMP": settings.field_timestamp,
-            "FIELD_PRICE": settings.field_price,
-            "PRICE_SCALE": str(settings.price_scale),
-            "ORDER": settings.order.value,
-            "partitions of the input topic": str(self.topics.partitions),
-        }
+        return fingerprint(self.settings, self.topics.partitions)
 
     def fresh_kernel(self, image: StateImage, start: int) -> Kernel:
         """An empty kernel that knows every schema resolved so far."""
@@ -75,6 +68,22 @@ class Wiring:
         for schema_id, reader in self.schemas.known().items():
             kernel.add_schema(schema_id, *reader)
         return kernel
+
+
+def fingerprint(settings: Settings, partitions: int) -> dict[str, str]:
+    """Settings that change what the ticks of [L, C) mean, and the input topic's partitions."""
+    return {
+        "WINDOW": settings.period.name,
+        "INPUT_FORMAT": settings.input_format,
+        "INPUT_FRAMING": settings.framing.value,
+        "FIELD_BROKER": settings.field_broker,
+        "FIELD_SYMBOL": settings.field_symbol,
+        "FIELD_TIMESTAMP": settings.field_timestamp,
+        "FIELD_PRICE": settings.field_price,
+        "PRICE_SCALE": str(settings.price_scale),
+        "ORDER": settings.order.value,
+        PARTITION_COUNT: str(partitions),
+    }
 
 
 def wall_ns() -> int:

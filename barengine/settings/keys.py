@@ -57,7 +57,6 @@ NOT_YET: Final = {
     "continuous": "continuous bars",
     "schedule": "market schedules",
     "live": "live bars",
-    "restore_max": "stored open windows",
 }
 """Keys that are promised for a later version: what this one does not have."""
 
@@ -188,6 +187,11 @@ class Keys(BaseModel):
         default=Start.EARLIEST,
         description="Where to begin without stored state: earliest or latest.",
     )
+    restore_max: Annotated[int, Field(ge=1000)] = Field(
+        default=2_000_000,
+        description="Records that a restart should have to read again at most (1000 or more)."
+        " Where open windows reach further back, they are written to the state topic.",
+    )
     series_ttl_ns: Annotated[int, duration("1h")] = Field(
         default=30 * 86_400 * NS_PER_S,
         alias="series_ttl",
@@ -207,7 +211,7 @@ class Keys(BaseModel):
     commit_interval_ns: Annotated[int, duration("0s", "5s")] = Field(
         default=100 * NS_PER_MS,
         alias="commit_interval",
-        description="Smallest gap between two transactions while bars wait (0s to 5s).",
+        description="Gap between two transactions while bars keep coming (0s to 5s).",
     )
     auto_create_topics: bool = Field(
         default=False, description="Create the topics that do not exist, at start: on or off."

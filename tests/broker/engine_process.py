@@ -75,6 +75,10 @@ class EngineProcess:
     # -- life ------------------------------------------------------------------------------
 
     @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    @property
     def running(self) -> bool:
         return self._process.poll() is None
 

@@ -1,18 +1,28 @@
-"""An engine that breaks at one named step of its work: ``python -m tests.broker.faults STEP``.
+"""An engine that breaks at one named step of its work: ``python -m tests.broker.faults STEP [K]``.
 
-It is the ordinary ``barengine run`` with one function replaced. DEADLY steps kill the process as
-``kill -9`` does, the first time they are reached. ``lost_answer`` loses the broker's answer to a
-commit that has succeeded, ``freeze`` stops the process as SIGSTOP does between the two, ``slow``
-makes each batch of ticks a hard piece of work.
+It is the ordinary ``barengine run`` with one function replaced. It breaks the K-th time the step
+is reached (the first, if none is given), by whichever partition. DEADLY, ON_THE_WIRE and CLOSING
+steps kill the process as ``kill -9`` does, those ON_THE_WIRE when the request is in the socket and
+the answer is not there yet. ``lost_answer`` loses the broker's answer to a commit that has
+succeeded, ``freeze`` stops the process as SIGSTOP does between the two, ``slow`` makes each batch
+of ticks a hard piece of work. The ``rival`` steps let another owner run a partition between its
+revocation and its return: one that commits, one that goes before it has committed, and one that
+hangs with a transaction open.
 
     fence -> read state -> seek -> replay [L, C) -> ... -> begin -> produce -> commit
-         ^ after_fence            ^ in_replay             ^     ^            ^        ^
-                                               before_begin  after_begin     |        after_commit
+     |   ^ after_fence            ^ in_replay             ^     ^     |      ^   |    ^
+    in_fence                                   before_begin  after_begin     |   |  after_commit
+                                                               in_produce    | in_commit
                                                             before_commit, freeze     lost_answer
+
+    SIGTERM -> last commit of each partition -> leave the group
+              ^ in_close
 """
 
 from __future__ import annotations
 
+import asyncio
+import json
 import os
 import signal
 import sys
@@ -21,16 +31,26 @@ from collections.abc import Callable
 from typing import Any, Final, NoReturn
 
 from aiokafka import AIOKafkaProducer
+from aiokafka.conn import AIOKafkaConnection
 from aiokafka.errors import KafkaConnectionError
+from aiokafka.protocol.produce import ProduceRequest
+from aiokafka.protocol.transaction import EndTxnRequest, InitProducerIdRequest
 
 from barengine.cli import main
 from barengine.engine.partition import PartitionEngine
-from barengine.service import recovery
+from barengine.engine.state import PartitionRecord, partition_record
+from barengine.kafka.output import OutRecord, PrebuiltBatch, build_records
+from barengine.kafka.sink import OutBatch
+from barengine.service import recovery, task
+from barengine.service.commits import Committer
+from barengine.service.wiring import Wiring
+from tests.broker.ticks import START_MS
 
 SLOW_S: Final = 0.03
 """librdkafka sends batches of 10 000: a million ticks take three seconds more."""
 
 _ENGINE: Final[Any] = PartitionEngine
+_CONNECTION: Final[Any] = AIOKafkaConnection
 
 
 def _die() -> NoReturn:
@@ -38,77 +58,145 @@ def _die() -> NoReturn:
     raise AssertionError("SIGKILL has no effect")
 
 
-def _dying(owner: Any, name: str, *, first: bool) -> Callable[[], None]:
+def _only(nth: int) -> Callable[[], bool]:
+    """True the nth time it is asked, and never else."""
+    left = [nth]
+
+    def due() -> bool:
+        left[0] -= 1
+        return left[0] == 0
+
+    return due
+
+
+def _dying(owner: Any, name: str, *, first: bool) -> Callable[..., None]:
     """Replace a method by one that dies before (``first``) or after what it does."""
 
-    def install() -> None:
-        original = getattr(owner, name)
+    def install(nth: int = 1) -> None:
+        original, due = getattr(owner, name), _only(nth)
 
         async def broken(*args: Any, **kwargs: Any) -> Any:
-            if first:
+            if first and due():
                 _die()
-            await original(*args, **kwargs)
-            _die()
+            result = await original(*args, **kwargs)
+            if not first and due():
+                _die()
+            return result
 
         setattr(owner, name, broken)
 
     return install
 
 
-def _die_in_replay() -> None:
-    original = _ENGINE._replay
+def _dying_on_the_wire(request: Any) -> Callable[..., None]:
+    """Die when a request of that kind has left, long before its answer."""
+
+    def install(nth: int = 1) -> None:
+        original, due = _CONNECTION.send, _only(nth)
+
+        def broken(self: Any, sent: Any, *args: Any, **kwargs: Any) -> Any:
+            answer = original(self, sent, *args, **kwargs)
+            if isinstance(sent, request) and due():
+                loop = asyncio.get_running_loop()
+                loop.call_soon(loop.call_soon, _die)  # uvloop writes at the end of this turn
+            return answer
+
+        _CONNECTION.send = broken
+
+    return install
+
+
+def _die_in_replay(nth: int = 1) -> None:
+    original, due = _ENGINE._replay, _only(nth)
 
     def broken(*args: Any) -> Any:
-        original(*args)
-        _die()
+        outcome = original(*args)
+        if due():
+            _die()
+        return outcome
 
     _ENGINE._replay = broken
 
 
-def _lose_the_answer() -> None:
-    original = AIOKafkaProducer.commit_transaction
-    lost: list[bool] = []
+def _lose_the_answer(nth: int = 1) -> None:
+    original, due = AIOKafkaProducer.commit_transaction, _only(nth)
 
     async def broken(self: Any) -> None:
         await original(self)
-        if not lost:
-            lost.append(True)
+        if due():
             raise KafkaConnectionError("the answer is lost")
 
     AIOKafkaProducer.commit_transaction = broken
 
 
-def _work_slowly() -> None:
-    original = _ENGINE.feed
+def _work_slowly(nth: int = 1) -> None:
+    """Each feed from the nth on."""
+    original, due = _ENGINE.feed, _only(nth)
+    slow_now: list[bool] = []
 
     def slow(*args: Any) -> Any:
-        time.sleep(SLOW_S)
+        if slow_now or due():
+            slow_now.append(True)
+            time.sleep(SLOW_S)
         return original(*args)
 
     _ENGINE.feed = slow
 
 
-def _freeze_with_bars() -> None:
-    """Stop once, in the first transaction that holds bars, when they are written."""
-    send, commit = AIOKafkaProducer.send_batch, AIOKafkaProducer.commit_transaction
-    written: set[str] = set()
-    frozen: list[bool] = []
+def _freeze_with_bars(nth: int = 1) -> None:
+    """Stop once, in the nth transaction that holds bars, when they are written."""
+    send, commit, due = AIOKafkaProducer.send_batch, AIOKafkaProducer.commit_transaction, _only(nth)
+    with_bars: set[int] = set()
 
     async def noting(self: Any, batch: Any, topic: str, **kwargs: Any) -> Any:
-        written.add(topic.rsplit(".", maxsplit=1)[-1])
+        if topic.endswith("bar_1s"):
+            with_bars.add(id(self))
         return await send(self, batch, topic, **kwargs)
 
     async def broken(self: Any) -> None:
-        if "bar_1s" in written and not frozen:
-            frozen.append(True)
+        if id(self) in with_bars and due():
             os.kill(os.getpid(), signal.SIGSTOP)
+        with_bars.discard(id(self))
         await commit(self)
 
     AIOKafkaProducer.send_batch = noting
     AIOKafkaProducer.commit_transaction = broken
 
 
-STEPS: Final[dict[str, Callable[[], None]]] = {
+def _meet_a_rival(*, commits: bool = False, hangs: bool = False) -> None:
+    original = recovery.unmoved
+
+    async def met(wiring: Wiring, partition: int, *args: Any) -> bool:
+        rival = await recovery.recover(wiring, partition)
+        [batch] = _commit_of(rival.engine, wiring, partition)
+        if commits:
+            await rival.sink.commit([batch])
+        if hangs:
+            producer = rival.sink._producer
+            await producer.begin_transaction()
+            await rival.sink._send(batch.topic, partition, PrebuiltBatch(batch.records, "none"))
+            await producer.flush()
+        same = await original(wiring, partition, *args)
+        await rival.sink.discard()
+        return same
+
+    setattr(task, original.__name__, met)
+
+
+def _commit_of(engine: PartitionEngine, wiring: Wiring, partition: int) -> list[OutBatch]:
+    """The next commit of an owner that has read nothing yet."""
+    own = PartitionRecord(
+        engine.commit_offset,
+        engine.low_water,
+        engine.seq + 1,
+        engine._whole,
+        json.dumps(wiring.fingerprint()),
+    )
+    records = build_records([OutRecord(*partition_record(own), (), START_MS)], 10_000)
+    return [OutBatch(wiring.settings.state_topic, partition, one) for one in records]
+
+
+DEADLY: Final[dict[str, Callable[..., None]]] = {
     "after_fence": _dying(recovery, "read_state", first=True),
     "in_replay": _die_in_replay,
     "before_begin": _dying(AIOKafkaProducer, "begin_transaction", first=True),
@@ -116,18 +204,33 @@ STEPS: Final[dict[str, Callable[[], None]]] = {
     # the service awaits every batch's acknowledgement before it calls commit_transaction
     "before_commit": _dying(AIOKafkaProducer, "commit_transaction", first=True),
     "after_commit": _dying(AIOKafkaProducer, "commit_transaction", first=False),
+}
+ON_THE_WIRE: Final[dict[str, Callable[..., None]]] = {
+    "in_fence": _dying_on_the_wire(InitProducerIdRequest),
+    "in_produce": _dying_on_the_wire(ProduceRequest),
+    "in_commit": _dying_on_the_wire(EndTxnRequest),
+}
+CLOSING: Final[dict[str, Callable[..., None]]] = {
+    "in_close": _dying(Committer, "commit_now", first=True),
+}
+STEPS: Final[dict[str, Callable[..., None]]] = {
+    **DEADLY,
+    **ON_THE_WIRE,
+    **CLOSING,
     "lost_answer": _lose_the_answer,
     "freeze": _freeze_with_bars,
     "slow": _work_slowly,
+    "rival_commits": lambda _: _meet_a_rival(commits=True),
+    "rival_goes": lambda _: _meet_a_rival(),
+    "rival_hangs": lambda _: _meet_a_rival(hangs=True),
 }
-DEADLY: Final = tuple(STEPS)[:-3]
 
 
-def command(step: str) -> tuple[str, ...]:
+def command(step: str, nth: int = 1) -> tuple[str, ...]:
     """Arguments of the Python interpreter that run an engine with this fault."""
-    return ("-m", "tests.broker.faults", step)
+    return ("-m", "tests.broker.faults", step, str(nth))
 
 
 if __name__ == "__main__":
-    STEPS[sys.argv[1]]()
+    STEPS[sys.argv[1]](*map(int, sys.argv[2:]))
     sys.exit(main(["run"]))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -214,15 +215,40 @@ def test_missing_bar_subject_is_named(
 
 
 def test_schema_without_the_fields(registry: RegistryStub, bootstrap: str, tmp_path: Path) -> None:
-    """A schema that can never yield a tick ends the engine, which names id and field."""
-    scene = scene_with(registry, bootstrap, tmp_path)
+    """Records of a schema that can never yield a tick are dead letters, once, be it over a crash;
+    the log names id, field and setting once, and the ticks around are in their bar."""
+    scene = scene_with(registry, bootstrap, tmp_path, GROUP_INSTANCE_ID="one", GRACE="3s")
     no_price = {**TICK_SCHEMA, "fields": TICK_SCHEMA["fields"][:-1]}
     registry.schemas[UNKNOWN] = no_price
-    scene.produce([framed(UNKNOWN, 0, 1.0, no_price)])
+    bad = framed(UNKNOWN, 0, 1.0, no_price)
+    scene.produce([framed(FIRST, 0, 1.0), bad, bad, framed(FIRST, 200, 2.0)])
+
+    with scene.engine(IDLE_TIMEOUT="off") as first:
+        first.until_ready().until("the letters", lambda: len(scene.dead()) == 2)
+        [said] = first.events("schema_without_ticks")
+        assert first.metric("barengine_dead_letters_total", reason="schema") == 2
+        first.kill9()
+    registry.schemas[UNKNOWN] = TICK_SCHEMA  # as if a newer release could read it
+    with scene.engine() as second:
+        scene.produce([framed(FIRST, LATER, 1.0)])
+        [bar, *_] = until_bars(scene, second, 1)
+
+    assert said["level"] == "error"
+    assert said["schema_id"] == UNKNOWN
+    assert "'bid'" in said["error"]
+    assert "BARENGINE_FIELD_PRICE" in said["error"]
+    assert [letter.header("reason") for letter in scene.dead()] == [b"schema"] * 2
+    assert scene.dead()[0].value == bad.value
+    assert bar["tick_count"] == 2
+
+
+def test_local_schema_without_the_fields(bootstrap: str, tmp_path: Path) -> None:
+    """A schema that was configured cannot be somebody else's: that is a configuration error."""
+    path = tmp_path / "tick.avsc"
+    path.write_text(json.dumps({**TICK_SCHEMA, "fields": TICK_SCHEMA["fields"][:-1]}))
+    scene = Scene(bootstrap, tmp_path, settings={"INPUT_SCHEMA": str(path)})
 
     with scene.engine() as engine:
-        assert engine.exit_code() == 1
+        assert engine.exit_code() == 2
 
-    said = engine.text().splitlines()[-1]
-    assert f"schema id {UNKNOWN}" in said
-    assert "bid" in said
+    assert "BARENGINE_INPUT_SCHEMA: no price in the field 'bid'" in engine.text()

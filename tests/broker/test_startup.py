@@ -117,8 +117,34 @@ def test_first_ticks_into_an_empty_topic(bootstrap: str, tmp_path: Path) -> None
     [
         ("bar_topic", {}, 1, "has 1 partitions"),
         ("state_topic", {}, 2, "cleanup.policy=compact"),
+        ("state_topic", {"cleanup_policy": "compact,delete"}, 2, "cleanup.policy=compact"),
+        (
+            "state_topic",
+            {"cleanup_policy": "compact", "max_message_bytes": "10000"},
+            2,
+            "max.message.bytes=1000000",
+        ),
+        (
+            "late_topic",
+            {"message_timestamp_after_max_ms": "60000"},
+            2,
+            "message.timestamp.after.max.ms=9223372036854775807",
+        ),
+        (
+            "bar_topic",
+            {"message_timestamp_after_max_ms": "60000"},
+            2,
+            "message.timestamp.after.max.ms=9223372036854775807",
+        ),
     ],
-    ids=["too few partitions", "state is not compacted"],
+    ids=[
+        "too few partitions",
+        "state is not compacted",
+        "state is deleted with time",
+        "state takes small batches",
+        "letters must not be ahead",
+        "bars must not be ahead",
+    ],
 )
 def test_topic_that_does_not_fit(
     bootstrap: str, tmp_path: Path, topic: str, config: dict, partitions: int, words: str
@@ -133,6 +159,19 @@ def test_topic_that_does_not_fit(
 
     assert name in said
     assert words in said
+
+
+def test_letter_topics_that_are_too_small(bootstrap: str, tmp_path: Path) -> None:
+    """Letters that would be cut lose what may be looked up by their offset: a warning, with the
+    command."""
+    scene = Scene(bootstrap, tmp_path)
+    scene.make_topic(scene.settings.dead_topic, max_message_bytes="10000")
+    with scene.engine() as engine:
+        engine.until_ready()
+        [said] = engine.events("letters_may_be_cut")
+    assert said["topic"] == scene.settings.dead_topic
+    assert f"--entity-name {scene.settings.dead_topic}" in said["command"]
+    assert f"max.message.bytes={said['needed']}" in said["command"]
 
 
 # -- state and log that do not fit -----------------------------------------------------------

@@ -46,6 +46,16 @@ async def test_committed_records_in_order(bootstrap: str, topic_name: str) -> No
     ]
 
 
+async def test_from_an_offset_on(bootstrap: str, topic_name: str) -> None:
+    """Reading may begin anywhere in the log, inside a batch too, or at its end."""
+    make_topic(bootstrap, topic_name, 1, cleanup_policy="compact")
+    every = [(b"%d" % number, b"v%d" % number) for number in range(5000)]
+    write(bootstrap, topic_name, [Record(value, key) for key, value in every], "zstd")
+    connection = ConnectionConfig(bootstrap)
+    for first in (0, 4321, 5000, 9999):
+        assert await read_state(connection, topic_name, 0, first=first) == every[first:]
+
+
 async def test_an_open_transaction_is_waited_for(bootstrap: str, topic_name: str) -> None:
     """Reading ends at the high watermark, not at the last stable offset below it."""
     make_topic(bootstrap, topic_name, 1, cleanup_policy="compact")

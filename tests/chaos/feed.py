@@ -26,16 +26,20 @@ FUTURE_MS: Final = 10**9
 """Far beyond MAX_FUTURE: quarantined."""
 
 _PRICE: Final = struct.Struct("<d")
-_PIECE: Final = 1_000
+_PIECE: Final = 500
 """Ticks between two looks at the clock."""
+
+LONGEST_S: Final = 900.0
+"""It stops by itself after that, whatever became of the test."""
+
+_FLUSH_S: Final = 90.0  # the broker may have come back a moment ago
 
 
 class Feed:
     """Sends ticks whose event time is the wall clock's, in a thread of its own, begun by ``with``.
 
     Args:
-        count: ticks in all.
-        seconds: over which they are spread.
+        rate: ticks a second.
     """
 
     def __init__(
@@ -43,18 +47,17 @@ class Feed:
         bootstrap: str,
         topic: str,
         partitions: int,
-        count: int,
-        seconds: float,
+        rate: int,
         chance: random.Random,
     ) -> None:
         self._bootstrap = bootstrap
         self._topic = topic
         self._partitions = partitions
-        self._count = count
-        self._seconds = seconds
+        self._piece_s = _PIECE / rate
         self._chance = chance
         self._thread = threading.Thread(target=self._run, name="feed")
         self._stopping = threading.Event()
+        self._sent = 0
         self._left: int | None = None
         self._names = [
             [frame() + text(broker) + text(f"S{number}") for number in range(SYMBOLS)]
@@ -74,10 +77,16 @@ class Feed:
         """Whether there is more to come."""
         return self._thread.is_alive()
 
-    def all_sent(self) -> bool:
-        """Wait for the end; whether the broker has taken everything."""
+    def stop(self) -> int:
+        """Send no more; how many ticks the broker has taken in all.
+
+        Raises:
+            AssertionError: it did not take everything.
+        """
+        self._stopping.set()
         self._thread.join()
-        return self._left == 0
+        assert self._left == 0, f"{self._left} of {self._sent} ticks are not sent"
+        return self._sent
 
     def _run(self) -> None:
         producer = Producer(
@@ -87,18 +96,21 @@ class Feed:
                 "compression.type": "lz4",
                 "enable.idempotence": True,
                 "queue.buffering.max.messages": 1_000_000,
+                # With its own 10 s ticks would come so late that the market was silent meanwhile.
+                "reconnect.backoff.max.ms": 500,
                 **QUIET,
             }
         )
-        began = time.monotonic()
-        for piece in range(0, self._count, _PIECE):
-            for record in self._records(min(_PIECE, self._count - piece)):
+        due = time.monotonic()
+        ends = due + LONGEST_S
+        while due < ends and not self._stopping.is_set():
+            for record in self._records(_PIECE):
                 produce(producer, self._topic, record)
+            self._sent += _PIECE
             producer.poll(0)
-            due = began + (piece + _PIECE) * self._seconds / self._count
-            if self._stopping.wait(max(0.0, due - time.monotonic())):
-                return
-        self._left = producer.flush(60)
+            due += self._piece_s
+            self._stopping.wait(max(0.0, due - time.monotonic()))
+        self._left = producer.flush(_FLUSH_S)
 
     def _records(self, count: int) -> Iterator[Record]:
         chance, now_ms = self._chance, time.time_ns() // 1_000_000

@@ -1,29 +1,20 @@
-"""``kill -9`` at any moment, again and again: not one bar is missing, doubled or different.
-
-``CHAOS_SEED`` repeats a run's decisions (the moments of its kills, and its ticks); it is printed.
-"""
+"""``kill -9`` again and again, at any moment and at every step: not one bar is missing, doubled or
+different. The full form kills 100 times."""
 
 from __future__ import annotations
 
-import random
-import time
-from pathlib import Path
-from typing import NamedTuple, Self
+import signal
+from random import Random
+from typing import Final, NamedTuple
 
 import pytest
 
-from tests.broker.engine_process import RUN, EngineProcess
-from tests.broker.scene import Scene
-from tests.chaos.feed import Feed
-from tests.chaos.verdict import SETTINGS, accounted, tell
-
-PARTITIONS = 4
-KILLS = 10
-"""At least as many, in every run."""
+from tests.broker import faults
+from tests.chaos.storm import Chaos, Storm
 
 
-class Storm(NamedTuple):
-    """One way to disturb.
+class Fleets(NamedTuple):
+    """One way to be many.
 
     ``gap_s`` are the shortest and longest time from one kill to the next: both shorter and longer
     than an engine takes to come back.
@@ -31,69 +22,85 @@ class Storm(NamedTuple):
 
     engines: int
     static: bool
-    ticks: int
-    seconds: float
     gap_s: tuple[float, float]
 
 
-STORMS = {
-    "one static member": Storm(1, True, 1_000_000, 40.0, (0.2, 5.0)),
-    # a member that is killed holds its partitions for the session's 6 s
-    "two members": Storm(2, False, 500_000, 50.0, (0.5, 8.5)),
+FLEETS: Final = {
+    "one static member": Fleets(1, True, (0.2, 5.0)),
+    # A member that is killed holds its partitions for the session's 6 s. With shorter gaps the
+    # group never comes to rest, and most kills hit an engine that owns nothing.
+    "two members": Fleets(2, False, (0.5, 14.0)),
 }
+RANDOM_KILLS: Final = 20
+
+KILLERS: Final = (*faults.DEADLY, *faults.ON_THE_WIRE, *faults.CLOSING)
+EACH_STEP: Final = 6
+
+FEW: Final = {"in_fence": 4, "after_fence": 4, "in_close": 4}
+"""How often a step is reached at least: once for each partition."""
+
+MANY: Final = 15
+"""The others are reached as often within a few seconds."""
 
 
-class Fleet:
-    """Engines that are killed and come back, each under its own name if they are static."""
-
-    def __init__(self, scene: Scene, count: int, *, static: bool) -> None:
-        self._scene = scene
-        self._static = static
-        self.engines = [self._start(number) for number in range(count)]
-        self.kills = 0
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        for engine in self.engines:
-            engine.kill9()
-
-    def _start(self, number: int) -> EngineProcess:
-        member = {"GROUP_INSTANCE_ID": f"member-{number}"} if self._static else {}
-        return self._scene.engine(RUN, **member)
-
-    def kill(self, number: int) -> None:
-        """Kill one and start it again at once."""
-        assert self.engines[number].running, self.engines[number].tail()
-        self.engines[number].kill9()
-        self.kills += 1
-        self.engines[number] = self._start(number)
-
-
-def disturb(fleet: Fleet, feed: Feed, storm: Storm, chance: random.Random) -> None:
-    """Kill at random while ticks come, and until there were enough kills."""
-    while feed.running or fleet.kills < KILLS:
-        time.sleep(chance.uniform(*storm.gap_s))
-        fleet.kill(chance.randrange(storm.engines))
-
-
-@pytest.mark.parametrize("name", STORMS)
-def test_kill_at_random(
-    name: str, seed: int, bootstrap: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+@pytest.mark.full  # the short form has the steps
+@pytest.mark.parametrize("name", FLEETS)
+def test_kill_at_random(name: str, chaos: Chaos) -> None:
     """Engines that are killed at random moments make the bars of an engine that never was."""
-    storm, chance = STORMS[name], random.Random(seed)
-    scene = Scene(bootstrap, tmp_path, PARTITIONS, SETTINGS)
-    topic, ticks_of = scene.settings.input_topic, random.Random(seed)
-    with (
-        Fleet(scene, storm.engines, static=storm.static) as fleet,
-        Feed(bootstrap, topic, PARTITIONS, storm.ticks, storm.seconds, ticks_of) as feed,
-    ):
-        disturb(fleet, feed, storm, chance)
-        assert feed.all_sent()
-        report = scene.finish(*fleet.engines, late=None, dead=None)
+    engines, static, gap_s = FLEETS[name]
+    with chaos.storm(f"kill -9 at random, {name}", engines=engines, static=static) as storm:
+        for _ in range(RANDOM_KILLS):
+            storm.calm(*gap_s)
+            number = chaos.chance.randrange(engines)
+            storm.inject(f"kill -9 of {number}", storm.fleet.kill, number)
+            storm.fleet.start(number)
+        storm.calm(*gap_s)
+        storm.finish()
 
-    tell(capsys, f"{name}, seed {seed}: {fleet.kills} kills", report)
-    assert fleet.kills >= KILLS
-    accounted(scene, report, storm.ticks)
+
+def test_kill_at_every_step(chaos: Chaos) -> None:
+    """Engines that die at any step, the first or the k-th time they come to it, leave nothing half
+    done and do nothing twice."""
+    steps = list(KILLERS) * chaos.pick(short=1, full=EACH_STEP)
+    chaos.chance.shuffle(steps)
+    with chaos.storm("kill -9 at every named step", static=True) as storm:
+        storm.calm(1.0, 2.0)
+        storm.fleet.kill(0)
+        for step in steps:
+            live_until(storm, step, pass_of(step, chaos.chance))
+        storm.fleet.start(0)
+        storm.fleet.until_covered()
+        storm.calm(1.0, 2.0)
+        storm.finish()
+
+
+def pass_of(step: str, chance: Random) -> int:
+    """Which time the step breaks: as often the first as any other."""
+    return chance.choice((1, chance.randint(2, FEW.get(step, MANY))))
+
+
+def live_until(storm: Storm, step: str, nth: int) -> None:
+    """One life of an engine that ends at that step."""
+    engine = storm.fleet.start(0, faults.command(step, nth))
+    if step in faults.CLOSING:
+        storm.fleet.until_covered()
+        storm.calm(0.0, 2.0)
+        engine.send(signal.SIGTERM)
+    storm.inject(f"{step}, time {nth}", storm.fleet.died, 0)
+
+
+@pytest.mark.full
+def test_lost_answers(chaos: Chaos) -> None:
+    """A commit that succeeded although its answer was lost is not done again."""
+    with chaos.storm("answer to a commit lost", static=True, engines=0) as storm:
+        for _ in range(10):
+            nth = pass_of("lost_answer", chaos.chance)
+            engine = storm.fleet.start(0, faults.command("lost_answer", nth))
+            storm.inject(
+                f"time {nth}", engine.until, "recovery", lambda e=engine: e.events("recovering")
+            )
+            storm.fleet.until_covered()
+            storm.calm(0.0, 2.0)
+            storm.fleet.leave(0)
+        storm.fleet.start(0)
+        storm.finish()

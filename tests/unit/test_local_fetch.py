@@ -37,7 +37,7 @@ class QuietHandler(http.server.SimpleHTTPRequestHandler):
 def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty cache, and one small jar instead of Kafka's."""
     monkeypatch.setenv("M2_REPO", str(tmp_path / "cache"))
-    monkeypatch.setattr(local_fetch, "pinned_jars", lambda: [JAR])
+    monkeypatch.setattr(local_fetch, "pinned_jars", lambda *_: [JAR])
     return tmp_path / "cache"
 
 

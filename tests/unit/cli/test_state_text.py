@@ -11,10 +11,12 @@ from barengine.cli.state import BrokerView, PartitionView, fingerprint_text, tex
 from barengine.engine.state import (
     PartitionRecord,
     StateImage,
+    StoredBlock,
     broker_record,
     partition_record,
     ranges_record,
     series_record,
+    windows_record,
 )
 from barengine.kernel import BrokerState, SeriesState
 from barengine.model import NEVER
@@ -33,6 +35,8 @@ def image() -> StateImage:
             broker_record(BrokerState("a|x", T0_NS + NS // 2, 0, 0, T0_NS - NS, 0, T0_NS)),
             series_record(SeriesState("b", "s", 1, 1)),
             ranges_record(0, [(101, 103), (110, 111)]),
+            windows_record(0, StoredBlock(100, 800, b"")),
+            windows_record(1, StoredBlock(100, 434, b"")),
         ]
     )
 
@@ -55,6 +59,7 @@ def test_a_view_says_what_is_stored(image: StateImage) -> None:
         ],
         1,
         [(101, 103), (110, 111)],
+        1234,
         {"WINDOW": "5s"},
     )
 
@@ -78,6 +83,7 @@ def test_the_text_says_the_same(image: StateImage) -> None:
         "  a|x    2026-09-21T14:13:20.500Z 2026-09-21T14:13:19Z 2026-09-21T14:13:20Z",
         "  b      2026-09-21T14:13:20Z     -                    2026-09-21T14:13:20.001Z",
         "  1 series records; 2 rejected ranges of 3 offsets; began at the log's start",
+        "  1,234 windows are stored in full (RESTORE_MAX)",
     ]
     assert max(map(len, text)) <= 80
 

@@ -5,14 +5,28 @@ They patch the engine and the pure kernel; the compiled one has no seams to do i
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Final
 
 import pytest
 
 from barengine.engine.partition import PartitionEngine, Snapshot
 from barengine.engine.rejected import RejectedOffsets
-from barengine.kernel import BrokerState, Outcome, PureKernel, RecordBatch, Reject, SeriesState
+from barengine.engine.state import StateRecord, StoredBlock
+from barengine.engine.stored import StoredWindows
+from barengine.kernel import (
+    BrokerState,
+    Outcome,
+    PureKernel,
+    RecordBatch,
+    Reject,
+    SeriesState,
+    WindowBlock,
+)
+from barengine.kernel._pure_block import PureSeriesBlock
+from barengine.kernel._pure_record import Record
+from barengine.kernel._pure_stored import Stored
 from barengine.model import NEVER, Reason, Watermark
 from tests.unit.engine.run import UNIT_NS, Op, Plan
 from tests.unit.engine.sim import Rules
@@ -49,7 +63,7 @@ def without_begin(patch: Patch) -> None:
 
 def without_series_records(patch: Patch) -> None:
     """What is closed for one series alone is not written."""
-    patch.setattr(PureKernel, "take_series", lambda _self: [])
+    patch.setattr(PureKernel, "take_series", lambda _self: PureSeriesBlock([]))
 
 
 def without_late_marks(patch: Patch) -> None:
@@ -130,6 +144,102 @@ def without_replay(patch: Patch) -> None:
     patch.setattr(PureKernel, "process", live)
 
 
+def without_storing(patch: Patch) -> None:
+    """[L, C) may be as long as it likes."""
+    patch.setattr(StoredWindows, "take_records", lambda *_: [])
+
+
+def without_stored_windows(patch: Patch) -> None:
+    """Windows are stored, and recovery does not take them."""
+    patch.setattr(StoredWindows, "_load", lambda *_: None)
+
+
+def without_as_of(patch: Patch) -> None:
+    """L does not know that windows are stored: recovery adds their ticks a second time."""
+    patch.setattr(PureKernel, "low_water", PureKernel._oldest_first_offset)
+    patch.setattr(StoredWindows, "_load", _unchecked)
+
+
+def _unchecked(self: StoredWindows, blocks: Mapping[int, StoredBlock], _: int) -> None:
+    content = [blocks[number].windows for number in sorted(blocks)]
+    self._kernel.load_windows(blocks[0].as_of, content)
+
+
+def without_closed_since(patch: Patch) -> None:
+    """A stored window is open again, though it was closed since."""
+    load = PureKernel._load_window
+
+    def open_again(self: PureKernel, one: Stored) -> None:
+        series = self._table.find(one.broker, one.symbol)
+        known, series.closed = series.closed, NEVER
+        known_of_all, series.broker.closed = series.broker.closed, NEVER
+        load(self, one)
+        series.closed, series.broker.closed = known, known_of_all
+
+    patch.setattr(PureKernel, "_load_window", open_again)
+
+
+def without_clocks_of_stored(patch: Patch) -> None:
+    """The clock of a series is taken from its record and [L, C) alone."""
+    load = PureKernel._load_window
+
+    def unmoved(self: PureKernel, one: Stored) -> None:
+        series = self._table.find(one.broker, one.symbol)
+        clock = series.clock
+        load(self, one)
+        series.clock = clock
+
+    patch.setattr(PureKernel, "_load_window", unmoved)
+
+
+def without_later_ticks(patch: Patch) -> None:
+    """A stored window is taken for whole: ticks of [L, C) do not get into it."""
+    take = PureKernel._take
+
+    def complete(self: PureKernel, record: Record, wall_ns: int, replay: bool) -> Reject | None:
+        tick = self._decode(record) if replay and record.value else None
+        series = self._table.find(tick.broker, tick.symbol) if tick else None
+        window = series and tick and series.windows.get(self._period.floor(tick.time_ns))
+        if window and window.first_offset < self._as_of:
+            return None
+        return take(self, record, wall_ns, replay)
+
+    patch.setattr(PureKernel, "_take", complete)
+
+
+def without_left_over_tombstones(patch: Patch) -> None:
+    """Fewer blocks than before are written over the first of them."""
+    write = StoredWindows._replace
+
+    def over(self: StoredWindows, blocks: list[StoredBlock]) -> list[StateRecord]:
+        return [one for one in write(self, blocks) if one.value is not None or not blocks]
+
+    patch.setattr(StoredWindows, "_replace", over)
+
+
+def without_last_tombstones(patch: Patch) -> None:
+    """Blocks stay for ever when all of their windows are closed."""
+    patch.setattr(PureKernel, "stored_open", True)
+
+
+def without_care_for_stored(patch: Patch) -> None:
+    """A silent series is forgotten though a stored window of it would be open again."""
+    load, store = PureKernel._load_window, PureKernel.store_windows
+
+    def unmarked_load(self: PureKernel, one: Stored) -> None:
+        load(self, one)
+        self._table.find(one.broker, one.symbol).stored = False
+
+    def unmarked_store(self: PureKernel, *how: int) -> list[WindowBlock]:
+        blocks = store(self, *how)
+        for series in self._table.series.values():
+            series.stored = False
+        return blocks
+
+    patch.setattr(PureKernel, "_load_window", unmarked_load)
+    patch.setattr(PureKernel, "store_windows", unmarked_store)
+
+
 def without_care_for_tombstones(patch: Patch) -> None:
     """A silent series is forgotten though recovery would read its ticks again."""
     patch.setattr(PureKernel, "_dispensable", lambda *_: True)
@@ -146,6 +256,14 @@ ANY_HISTORY: Final[list[Ablation]] = [
     without_low_water,
     without_drain,
     without_replay,
+    without_storing,
+    without_stored_windows,
+    without_as_of,
+    without_closed_since,
+    without_clocks_of_stored,
+    without_later_ticks,
+    without_left_over_tombstones,
+    without_last_tombstones,
 ]
 """Random histories run into these soon."""
 
@@ -178,6 +296,19 @@ CERTAIN_HISTORY: Final[list[tuple[Ablation, Plan]]] = [
             [
                 *(_tick(0, 0), _tick(1, 3), Op("silence", (5,)), Op("commit")),
                 *(Op("evict"), Op("commit"), Op("crash")),
+            ],
+            forgetful=True,
+        ),
+    ),
+    (
+        # Both windows are stored as of 2. The one of the tick at 3 is closed by silence, its bar
+        # leaves. The other one stays open: recovery reads what was stored, both windows.
+        without_care_for_stored,
+        Plan(
+            replace(_BY_SERIES, restore_max=0),
+            [
+                *(_tick(0, 0), _tick(1, 3), Op("feed", (9, 0, 0)), Op("commit")),
+                *(Op("silence", (5,)), Op("commit"), Op("evict"), Op("commit"), Op("crash")),
             ],
             forgetful=True,
         ),

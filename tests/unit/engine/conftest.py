@@ -2,9 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
 
+from barengine.engine import stored
 from barengine.kernel import Kernel, kernel_class
+
+_SMALL_BLOCK = 200
+"""Bytes: some three windows, so that several blocks of them are part of every run."""
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _small_blocks() -> Iterator[None]:
+    """Stored windows come in many blocks, though a history has but a few windows."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(stored, "BLOCK_BYTES", _SMALL_BLOCK)
+        yield
 
 
 @pytest.fixture(params=["pure", "compiled"])

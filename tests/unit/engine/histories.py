@@ -33,6 +33,7 @@ _SETTINGS: Final[dict[str, Sequence[Any]]] = {
     "watermark": list(Watermark),
     "idle_ns": [None, *_units(1, 3, 6)],
     "max_future_ns": _units(1, 4, 40),
+    "restore_max": [0, 1, 3, 3, 6, 12, 1000, 1000],
 }
 """Settings that may change from run to run."""
 

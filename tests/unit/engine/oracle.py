@@ -11,8 +11,10 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
+from barengine.engine.state import StateImage
 from barengine.kernel import Reject
-from barengine.model import LatePolicy, Order, Reason
+from barengine.kernel._pure_stored import unpack
+from barengine.model import MAX_EVENT_NS, LatePolicy, Order, Reason
 from tests.unit.engine.log import Tick
 from tests.unit.engine.run import Run
 from tests.unit.engine.sim import committed_offsets, uninterrupted
@@ -178,5 +180,20 @@ def _same_state(expected: Store, got: Store) -> None:
 def as_designed(run: Run) -> None:
     """E5: each commit closes, rejects and goes back to what the design's own words say."""
     expected = Spec(run.world, run.rules).run()
+    image = StateImage()
     for commit, said in zip(run.world.commits, expected, strict=True):
-        assert told(commit) == said, f"E5 commit {commit.seq}"
+        for record in commit.state:
+            image.apply(*record)
+        assert told(commit, _stored(run, image)) == said, f"E5 commit {commit.seq}"
+
+
+def _stored(run: Run, image: StateImage) -> set[tuple[Series, int]]:
+    """The windows that a state holds."""
+    blocks = [block.windows for _, block in sorted(image.windows.items())]
+    try:
+        content = list(unpack(blocks, MAX_EVENT_NS, run.rules.period, run.rules.order))
+    except ValueError as error:
+        raise AssertionError("E5 the blocks are not of one storing") from error
+    found = [((one.broker.decode(), one.symbol.decode()), one.window.start) for one in content]
+    assert len(found) == len(set(found)), "E5 a window is stored twice"
+    return set(found)

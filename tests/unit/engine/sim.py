@@ -35,6 +35,7 @@ class Rules:
     late_policy: LatePolicy = LatePolicy.TOPIC
     order: Order = Order.EVENT_TIME
     period: Period = SECOND
+    restore_max: int = 2_000_000
 
     def kernel_config(self, began_whole: bool) -> KernelConfig:
         return KernelConfig(
@@ -108,7 +109,9 @@ def engine_of(world: World, rules: Rules, image: StateImage) -> PartitionEngine:
     start = world.log.start
     kernel = world.kernel(rules.kernel_config(PartitionEngine.began_whole(image, start)))
     log = LogRange(start, world.log.end)
-    return PartitionEngine(kernel, image, log, FINGERPRINT, start, rules.late_policy)
+    return PartitionEngine(
+        kernel, image, log, FINGERPRINT, start, rules.late_policy, rules.restore_max
+    )
 
 
 class Instance:

@@ -31,6 +31,8 @@ class Expected(NamedTuple):
     bars: set[tuple[Series, int]]
     verdicts: dict[int, Verdict]
     low_water: int
+    stored: set[tuple[Series, int]]
+    """Windows that the state holds behind it."""
 
 
 @dataclass(slots=True)
@@ -66,6 +68,8 @@ class Spec:
     """First offset of every window that ever was."""
     _left: set[tuple[Series, int]] = field(default_factory=set)
     _verdicts: dict[int, Verdict] = field(default_factory=dict)
+    _stored: set[tuple[Series, int]] = field(default_factory=set)
+    _as_of: int = 0
 
     def run(self) -> list[Expected]:
         for step in self.world.history:
@@ -134,11 +138,24 @@ class Spec:
 
     def _commit(self, commit_offset: int) -> None:
         closed = {window for window in self._windows if self._is_closed(window)}
-        still = [offset for window, offset in self._windows.items() if window not in closed]
+        still = {window for window in self._windows if window not in closed}
         verdicts, self._verdicts = self._verdicts, {}
-        low_water = min(still, default=commit_offset)
-        self.commits.append(Expected(closed - self._left, verdicts, low_water))
+        low_water = self._low_water(still, commit_offset)
+        if commit_offset - low_water > self.rules.restore_max:
+            self._stored, self._as_of = still, commit_offset
+            low_water = commit_offset
+        elif not self._stored & still:
+            self._stored = set()
+        bars = closed - self._left
+        self.commits.append(Expected(bars, verdicts, low_water, self._stored))
         self._left = closed
+
+    def _low_water(self, still: set[tuple[Series, int]], commit_offset: int) -> int:
+        """The first tick that neither left nor is stored."""
+        needed = [
+            self._as_of if window in self._stored else self._windows[window] for window in still
+        ]
+        return min(needed, default=commit_offset)
 
     @property
     def _by_series(self) -> bool:
@@ -163,7 +180,7 @@ class Spec:
         )
 
 
-def told(commit: Commit) -> Expected:
+def told(commit: Commit, stored: set[tuple[Series, int]]) -> Expected:
     """A commit in the terms of the design; records that are no ticks are left out."""
     verdicts = {
         one.offset: Verdict(one.reason, one.bucket_start_ns, one.lateness_ns)
@@ -171,4 +188,4 @@ def told(commit: Commit) -> Expected:
         if one.reason.late or one.reason.revocable
     }
     bars = {(bar.series, bar.bucket_ms * NS_PER_MS) for bar in commit.bars}
-    return Expected(bars, verdicts, commit.low_water)
+    return Expected(bars, verdicts, commit.low_water, stored)

@@ -79,7 +79,7 @@ def received(snapshot: Snapshot) -> Commit:
         snapshot.late,
         snapshot.dead,
         snapshot.dropped,
-        snapshot.state,
+        snapshot.all_state(),
     )
 
 
@@ -101,7 +101,7 @@ class Store:
         if epoch != self.epoch:
             return False
         self.commits.append(received(snapshot))
-        self._state += snapshot.state
+        self._state += snapshot.all_state()
         return True
 
     def compact(self) -> None:

@@ -29,6 +29,7 @@ def _engine(
         fingerprint,
         start,
         LatePolicy.TOPIC,
+        rules.restore_max,
     )
 
 

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from barengine.codec.state import VERSION
 from barengine.engine.state import (
     PARTITION_KEY,
-    VERSION,
     PartitionRecord,
     StateImage,
     StateRecord,
@@ -22,7 +22,7 @@ from barengine.engine.state import (
     series_record,
     series_tombstone,
 )
-from barengine.errors import StateError
+from barengine.errors import StateError, UnreadableStateError
 from barengine.kernel import BrokerState, SeriesState
 from barengine.model import INT64_MAX, INT64_MIN, MAX_NAME_BYTES
 
@@ -218,22 +218,37 @@ def test_ranges_that_are_none(edges: list[int]) -> None:
         b"rejected",
         b"rejected|x",
         b"rejected|-1",
+        b"windows",
+        b"windows|x",
+        b"windows|-1",
         b"snapshot|a",
         b"PARTITION",
     ],
 )
-@pytest.mark.parametrize("value", [None, b"\1"])
-def test_keys_of_no_known_kind(key: bytes | None, value: bytes | None) -> None:
-    """A key that this release never writes is refused: a newer release may mean something by it."""
-    with pytest.raises(StateError, match="is of no known kind"):
-        read((key, value))
+def test_keys_of_no_known_kind(key: bytes | None) -> None:
+    """A key that this release never writes is refused: a newer release may mean something by it.
+    It means nothing any more once it is deleted."""
+    with pytest.raises(UnreadableStateError, match="is of no known kind"):
+        read((key, b"\1"))
+    assert read((key, b"\1"), (key, None)) == StateImage()
 
 
 @pytest.mark.parametrize("key", [b"broker|\xff", b"broker|a\\"])
 def test_keys_that_cannot_be_read(key: bytes) -> None:
-    """Keys that are no UTF-8, or end inside an escape, are refused."""
-    with pytest.raises(StateError, match="cannot be read"):
-        read((key, None))
+    """Keys that are no UTF-8, or end inside an escape, are refused, until they are deleted."""
+    with pytest.raises(UnreadableStateError, match="cannot be read"):
+        read((key, b"\1"))
+    assert read((key, b"\1"), (key, None)) == StateImage()
+
+
+def test_what_is_replaced_may_be_damaged() -> None:
+    """Only the newest record of a key is read, and of the partition's what a tombstone has left."""
+    own = partition_record(PartitionRecord(0, 0, 1, True, "{}"))
+    broken = [(own.key, b"\1\xff"), (b"broker|b", b"\x63"), (b"series|b|s", b"")]
+    gone = [(key, None) for key, _ in broken]
+    assert read(*broken, *gone, own) == StateImage(PartitionRecord(0, 0, 1, True, "{}"))
+    with pytest.raises(UnreadableStateError, match="is damaged"):
+        read(broken[0], own)
 
 
 # -- size --------------------------------------------------------------------------------------

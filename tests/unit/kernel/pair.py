@@ -6,7 +6,15 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from barengine.codec.plan import FieldPlan
-from barengine.kernel import Kernel, KernelConfig, Outcome, RecordBatch, kernel_class
+from barengine.kernel import (
+    Kernel,
+    KernelConfig,
+    Outcome,
+    RecordBatch,
+    SeriesBlock,
+    WindowBlock,
+    kernel_class,
+)
 from barengine.kernel._protocol import SlowDecoder
 from barengine.model import Bar
 
@@ -25,6 +33,8 @@ class Pair:
             kernel_class("pure")(config),
             kernel_class("compiled")(config),
         ]
+        self.blocks: list[WindowBlock] = []
+        self.as_of = 0
 
     def both(self, call: Callable[[Kernel], _T]) -> _T | Exception:
         """The answer that both gave, or the ValueError that both raised."""
@@ -58,7 +68,10 @@ class Pair:
     def compare_state(self) -> None:
         """Everything that can be seen without changing it."""
         pure, compiled = (
-            (kernel.brokers(), kernel.low_water(), kernel.open_windows, kernel.pending)
+            (
+                *(kernel.brokers(), kernel.low_water(), kernel.stored_open),
+                *(kernel.open_windows, kernel.pending),
+            )
             for kernel in self.kernels
         )
         assert compiled == pure
@@ -72,13 +85,33 @@ class Pair:
             for block in blocks
         )
         assert compiled == pure
-        self.both(lambda kernel: kernel.take_series())
+        self.take_series(max_bytes)
         return blocks[0].bars()
+
+    def store(self, as_of: int, max_bytes: int = EVERYTHING) -> None:
+        """Store the open windows of both; kept are the blocks that both gave."""
+        blocks = self.both(lambda kernel: kernel.store_windows(as_of, max_bytes))
+        assert isinstance(blocks, list)
+        self.blocks, self.as_of = blocks, as_of
+
+    def load_stored(self) -> object:
+        """What the other method kept goes into both."""
+        return self.both(lambda kernel: kernel.load_windows(self.as_of, self.blocks))
+
+    def take_series(self, max_bytes: int = EVERYTHING) -> None:
+        """Take out states of series, without a drain before."""
+        self.both(lambda kernel: _told(kernel.take_series(), max_bytes))
 
     def close_all(self) -> list[Bar]:
         """Let silence close every window (of a configuration that lets it) and take the bars."""
         self.both(lambda kernel: kernel.advance(2**61))
         return self.take()
+
+
+def _told(block: SeriesBlock, max_bytes: int) -> tuple[object, ...]:
+    """Everything that a block tells."""
+    encoded = block.encode(max_bytes, 1_750_000_000_000)
+    return len(block), block.states(), encoded, block.encode(EVERYTHING, 0)
 
 
 def _outcome(call: Callable[[Kernel], _T], kernel: Kernel) -> _T | Exception:

@@ -7,11 +7,12 @@ dense before windows fill, close and come late, and drawing those one by one tak
 from __future__ import annotations
 
 import struct
+from dataclasses import replace
 from random import Random
 
 from barengine.codec.read import run_plan
 from barengine.codec.tick import BadTick, DecodedTick, SlowDecoder
-from barengine.kernel import BrokerState, KernelConfig, RecordBatch, SeriesState
+from barengine.kernel import BrokerState, KernelConfig, RecordBatch, SeriesState, WindowBlock
 from barengine.model import NEVER, Framing, KeyFormat, Order, Period, Reason, Watermark
 from tests.unit.kernel.build import NOON_MS, NOON_NS, batch, text, tick_plan, varint
 from tests.unit.kernel.pair import EVERYTHING, Pair
@@ -59,7 +60,7 @@ class Life:
         self._steps = (
             *(self.feed,) * 6,
             *(self.advance, self.resume, self.drain, self.take, self.take, self.take_series),
-            *(self.evict, self.load, self.change_schema),
+            *(self.evict, self.load, self.change_schema, self.store, self.restart),
         )
         for schema_id in (0, 1, 2):
             self.pair.add_schema(schema_id, NS_PLAN)
@@ -152,7 +153,7 @@ class Life:
 
     def take_series(self) -> None:
         """Take states out without a drain before."""
-        self.pair.both(lambda kernel: kernel.take_series())
+        self.pair.take_series(self.rng.choice((-1, 0, 60, 400)))
 
     def evict(self) -> None:
         """Forget what is old, in the middle of everything."""
@@ -171,6 +172,41 @@ class Life:
             for symbol in rng.sample(SYMBOLS, rng.choice((0, 2)))
         ]
         self.pair.both(lambda kernel: kernel.load(brokers, series))
+
+    def store(self) -> None:
+        """The open windows are stored, in blocks of any size, as of any offset."""
+        as_of = self.rng.choice((self.offset, self.offset, self.offset // 2))
+        self.pair.store(as_of, self.rng.choice((0, 100, 1000, EVERYTHING)))
+
+    def restart(self) -> None:
+        """Fresh kernels, at times with other rules, take what was stored, at times damaged."""
+        rng, old = self.rng, self.pair
+        if rng.random() < 0.2:
+            grace, mode = rng.choice(_DURATIONS), rng.choice(list(Watermark))
+            self.config = replace(self.config, grace_ns=grace, watermark=mode)
+        brokers = old.kernels[0].brokers()
+        self.pair = Pair(self.config)
+        for schema_id in (0, 1, 2):
+            self.pair.add_schema(schema_id, NS_PLAN)
+        self.pair.both(lambda kernel: kernel.load(brokers, []))
+        self.pair.blocks, self.pair.as_of = self.damaged(old.blocks), old.as_of
+        self.pair.load_stored()
+
+    def damaged(self, blocks: list[WindowBlock]) -> list[WindowBlock]:
+        """Mostly as they were; else one byte is another, or the count, or the end is missing."""
+        if not blocks or self.rng.random() < 0.8:
+            return blocks
+        place = self.rng.randrange(len(blocks))
+        count, content = blocks[place].count, blocks[place].content
+        at = self.rng.randrange(len(content))
+        bad = self.rng.choice(
+            (
+                WindowBlock(count, content[:at] + self.rng.randbytes(1) + content[at + 1 :]),
+                WindowBlock(count, content[:at]),
+                WindowBlock(count + self.rng.choice((-1, 1, -(2**40), 2**40)), content),
+            )
+        )
+        return [*blocks[:place], bad, *blocks[place + 1 :]]
 
     def change_schema(self) -> None:
         """A schema comes, changes how it is read, or goes."""

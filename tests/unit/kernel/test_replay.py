@@ -97,7 +97,7 @@ def test_a_restart_at_any_commit_changes_no_bar(
     feed(first, *values[:crash])
     bars = take(first)
     low = first.low_water()
-    second.load(first.brokers(), first.take_series())
+    second.load(first.brokers(), first.take_series().states())
     if low is not None:
         replay(second, *values[low:crash], base_offset=low)
     feed(second, *values[crash:], base_offset=crash)

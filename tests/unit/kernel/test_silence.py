@@ -74,7 +74,7 @@ def test_a_silent_series_is_closed_without_touching_its_clock(make: Make) -> Non
     feed(kernel, tick(50, symbol="X"), tick(30, symbol="Y"))
     kernel.advance(12 * SECOND)
     assert [bar.symbol for bar in take(kernel)] == ["X"]
-    states = {state.symbol: state for state in kernel.take_series()}
+    states = {state.symbol: state for state in kernel.take_series().states()}
     assert states["X"].closed_through_ns == NOON_NS + MINUTE
     assert states["X"].clock_ns == NOON_NS + 50 * SECOND
 
@@ -85,8 +85,8 @@ def test_a_lift_by_silence_is_told_even_if_nothing_closes(make: Make) -> None:
     feed(kernel, tick(50))
     kernel.advance(SECOND)
     assert kernel.drain() == 0
-    assert [state.closed_through_ns for state in kernel.take_series()] == [NOON_NS]
-    assert kernel.take_series() == []
+    assert [state.closed_through_ns for state in kernel.take_series().states()] == [NOON_NS]
+    assert kernel.take_series().states() == []
 
 
 def test_after_a_takeover_the_time_since_the_last_arrival_is_silence(make: Make) -> None:

@@ -35,11 +35,11 @@ def test_states_of_series_are_told_once_and_only_where_needed(make: Make) -> Non
     feed(kernel, tick(0, symbol="quiet"), tick(90, symbol="Y"), tick(0, symbol="X"),
          tick(70, symbol="X"), tick(20, symbol="Y"))  # fmt: skip
     assert [bar.symbol for bar in take(kernel)] == ["X"]
-    assert kernel.take_series() == [
+    assert kernel.take_series().states() == [
         SeriesState("A", "Y", NOON_NS + MINUTE, NOON_NS + 90 * SECOND),
         SeriesState("A", "X", NOON_NS + MINUTE, NOON_NS + 70 * SECOND),
     ]
-    assert kernel.take_series() == []
+    assert kernel.take_series().states() == []
 
 
 def test_a_late_tick_that_the_broker_covers_is_not_told(make: Make) -> None:
@@ -47,7 +47,7 @@ def test_a_late_tick_that_the_broker_covers_is_not_told(make: Make) -> None:
     kernel = make(watermark=Watermark.SERIES)
     kernel.load([BrokerState("A", 0, 0, 0, NOON_NS + MINUTE, 0, 0)], [])
     feed(kernel, tick(10))
-    assert kernel.take_series() == []
+    assert kernel.take_series().states() == []
 
 
 def test_there_are_no_states_of_series_under_one_clock(make: Make) -> None:
@@ -55,7 +55,7 @@ def test_there_are_no_states_of_series_under_one_clock(make: Make) -> None:
     kernel = make()
     feed(kernel, tick(0), tick(70), tick(10))
     take(kernel)
-    assert kernel.take_series() == []
+    assert kernel.take_series().states() == []
 
 
 def test_low_water_is_the_oldest_first_tick_of_an_open_window(make: Make) -> None:
@@ -108,7 +108,7 @@ def test_forgotten_series_with_a_stored_record_are_named(make: Make) -> None:
     assert kernel.evict(2**62) == []  # its bar is pending
     assert [bar.symbol for bar in take(kernel)] == ["X"]
     assert kernel.evict(2**62) == []  # its state was not told
-    assert [state.symbol for state in kernel.take_series()] == ["X"]
+    assert [state.symbol for state in kernel.take_series().states()] == ["X"]
     assert kernel.evict(2**61) == []  # it arrived later
     assert kernel.evict(2**62) == [("A", "X")]
     assert kernel.evict(2**62) == []
@@ -133,5 +133,5 @@ def test_a_thousand_series_survive_the_eviction_of_others(make: Make) -> None:
     assert kernel.evict(2**62) == []
     feed(kernel, *(tick(150, 1, name) for name in names[1::2]), base_offset=1500)
     assert [bar.symbol for bar in take(kernel)] == names[::2] + names[1::2]
-    assert [state.symbol for state in kernel.take_series()] == names
+    assert [state.symbol for state in kernel.take_series().states()] == names
     assert kernel.open_windows == 1000

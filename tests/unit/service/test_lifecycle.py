@@ -14,12 +14,16 @@ ALLOWED = {
     ("restoring", "restoring"),
     ("restoring", "running"),
     ("restoring", "fenced"),
+    ("restoring", "suspended"),
     ("restoring", "closing"),
     ("running", "restoring"),
     ("running", "fenced"),
+    ("running", "suspended"),
     ("running", "closing"),
     ("fenced", "restoring"),
     ("fenced", "closing"),
+    ("suspended", "restoring"),
+    ("suspended", "closing"),
     ("closing", "closed"),
 }
 

@@ -11,8 +11,9 @@ from barengine.engine.partition import Snapshot
 from barengine.engine.state import StateRecord
 from barengine.kafka.output import PrebuiltBatch
 from barengine.kafka.sink import OutBatch
-from barengine.kernel import KernelConfig, PureKernel, Reject
-from barengine.model import Period, Reason
+from barengine.kernel import KernelConfig, PureKernel, Reject, SeriesState
+from barengine.kernel._pure_block import PureSeriesBlock
+from barengine.model import NS_PER_MS, Period, Reason
 from barengine.service.outbox import Outbox
 from barengine.service.topics import Topics
 from barengine.settings import load_settings
@@ -30,8 +31,10 @@ def outbox() -> Outbox:
 
 def snapshot(*, late: list[Reject] | None = None, dead: list[Reject] | None = None) -> Snapshot:
     kernel = PureKernel(KernelConfig(Period.parse("5s"), 0))
-    state = [StateRecord(b"partition", b"value"), StateRecord(b"series|a|b", None)]
-    return Snapshot(10, 5, 1, kernel.take_bars(), late or [], dead or [], [], state)
+    series = PureSeriesBlock([SeriesState("a", "b", 1, 2)])
+    gone = [StateRecord(b"series|a|b", None)]
+    state = [StateRecord(b"partition", b"value")]
+    return Snapshot(10, 5, 1, kernel.take_bars(), late or [], dead or [], [], gone, series, state)
 
 
 def letters(batches: list[OutBatch], topic: str) -> list[tuple[bytes | None, bytes | None, dict]]:
@@ -73,11 +76,21 @@ def test_the_records_own_headers_travel_along() -> None:
 
 
 def test_every_batch_goes_to_the_input_partitions_number_and_the_state_comes_last() -> None:
-    """Output is co-partitioned; the state record is behind what it accounts for."""
+    """Output is co-partitioned; the state record is behind what it accounts for, and a series
+    that was forgotten and came back is forgotten first."""
     dead = Reject(1, 0, b"k", b"v", NO_HEADERS, Reason.UNDECODABLE)
-    batches = outbox().batches(snapshot(dead=[dead]), 0)
+    batches = outbox().batches(snapshot(dead=[dead]), 7 * NS_PER_MS)
     assert {batch.partition for batch in batches} == {3}
-    assert [batch.topic for batch in batches] == ["tick_dead", "barengine.ticks.state"]
+    [letters, *state] = batches
+    assert letters.topic == "tick_dead"
+    assert {batch.topic for batch in state} == {"barengine.ticks.state"}
+    records = [one for batch in state for one in iter_records(batch.records.payload, 1)]
+    assert [(one.key, one.value is None) for one in records] == [
+        (b"series|a|b", True),
+        (b"series|a|b", False),
+        (b"partition", False),
+    ]
+    assert {batch.records.base_time_ms for batch in state} == {7}
 
 
 @pytest.mark.parametrize("part", ["key", "value"])

@@ -1,0 +1,33 @@
+"""How soon one transaction may follow another."""
+
+from __future__ import annotations
+
+from typing import Final
+
+CREDIT_S: Final = 0.3
+"""Time that a quiet while saves up. The brokers of one partition close the same bucket some
+milliseconds apart, and none shall wait for COMMIT_INTERVAL because another one was first."""
+
+
+class Pace:
+    """One transaction in each interval, but a few at once after a quiet while.
+
+    They may begin up to CREDIT_S before the time that an even pace would give them, so that an
+    interval of 100 ms lets four follow one another after half a second without any.
+
+    Args:
+        interval_s: COMMIT_INTERVAL.
+        now: monotonic time, in s as everywhere here.
+    """
+
+    def __init__(self, interval_s: float, now: float) -> None:
+        self._interval_s = interval_s
+        self._even = now
+
+    def wait_s(self, now: float) -> float:
+        """Time until the next transaction may begin, 0 if it may now."""
+        return max(0.0, self._even - CREDIT_S - now)
+
+    def begin(self, now: float) -> None:
+        """A transaction begins, whether its time had come or not."""
+        self._even = max(self._even, now) + self._interval_s

@@ -1,0 +1,1 @@
+"""What barengine is measured by: `python -m benchmarks`."""

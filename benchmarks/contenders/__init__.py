@@ -1,0 +1,1 @@
+"""Who takes part. Nothing is imported here: it would count as memory of the programs beside it."""

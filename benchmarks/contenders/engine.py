@@ -1,0 +1,90 @@
+"""barengine itself, compiled or the pure twin: all defaults but what the load makes necessary.
+
+It runs the product unchanged, and looks on: a timer every 5 ms tells for how long the event loop
+was blocked, a count of group heartbeats how far apart those came.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from typing import Any, Final
+from unittest.mock import patch
+
+from barengine.cli.loop import run_async
+from barengine.kafka.fetch import Fetch
+from barengine.kafka.source import Source
+from barengine.service import app
+from barengine.service.logs import configure
+from barengine.settings import KERNEL_VARIABLE, load_settings
+
+_PERIOD_S: Final = 0.005
+
+
+class WatchedSource(Source):
+    """The product's source, which says when the first records come and when heartbeats do."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        watch.source = self
+
+    async def poll(self, timeout_s: float) -> list[Fetch]:
+        fetches = await super().poll(timeout_s)
+        if fetches:
+            watch.begin()
+        return fetches
+
+
+class Watch:
+    """How punctual the event loop is, from the first records on. Times in ms."""
+
+    def __init__(self) -> None:
+        self.source: Source | None = None
+        self.began = False
+        self.held_ms = 0.0
+        self.beats: list[float] = []
+
+    def begin(self) -> None:
+        """The first records are there."""
+        if not self.began:
+            self.began = True
+            print("RUNNING", flush=True)
+
+    async def run(self) -> None:
+        """Look every 5 ms, until cancelled."""
+        beats = 0
+        while True:
+            asleep = time.perf_counter()
+            await asyncio.sleep(_PERIOD_S)
+            now = time.perf_counter()
+            if self.began:
+                self.held_ms = max(self.held_ms, (now - asleep - _PERIOD_S) * 1000)
+            if self.source is not None and self.source.heartbeats != beats:
+                beats = self.source.heartbeats
+                self.beats.append(now)
+
+    def report(self) -> None:
+        """Print what was seen."""
+        print(f"NOTE loop_max_ms={self.held_ms:.1f}")
+        gaps = [after - before for before, after in zip(self.beats, self.beats[1:], strict=False)]
+        if gaps:
+            print(f"NOTE heartbeat_gap_ms={max(gaps) * 1000:.0f}")
+
+
+watch = Watch()
+
+
+async def main() -> None:
+    """Serve until SIGTERM, watched."""
+    settings = load_settings(None, os.environ)
+    configure(settings.log_level, settings.log_format)
+    looking = asyncio.create_task(watch.run())
+    with patch.object(app, "Source", WatchedSource):
+        await app.serve(settings, os.environ[KERNEL_VARIABLE])
+    looking.cancel()
+    watch.report()
+
+
+if __name__ == "__main__":
+    run_async(main())

@@ -1,0 +1,1 @@
+"""Measurements without a broker: one piece of the engine at a time."""

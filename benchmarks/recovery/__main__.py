@@ -1,0 +1,80 @@
+"""``python -m benchmarks.recovery``: how long bars stop coming, as a table."""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import sys
+import tempfile
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Final
+
+from rich.console import Console
+from rich.table import Table
+
+from barengine.kafka.local import LocalKafka
+from benchmarks.recovery import scenarios
+
+HEAD: Final = ("what happens", "median s", "min - max s", "mark s", "")
+
+Row = tuple[str, ...]
+Found = Mapping[str, Sequence[float]]
+
+
+def rows(found: Found) -> list[Row]:
+    """The table's lines, one a measurement."""
+    return [_row(name, seconds, scenarios.MARKS.get(name)) for name, seconds in found.items()]
+
+
+def _row(name: str, seconds: Sequence[float], mark: float | None) -> Row:
+    median = f"{statistics.median(seconds):.2f}"
+    spread = f"{min(seconds):.2f} - {max(seconds):.2f}"
+    if mark is None:
+        return name, median, spread, "", ""
+    return name, median, spread, f"{mark:g}", "kept" if max(seconds) <= mark else "MISSED"
+
+
+def markdown(lines: Sequence[Row]) -> str:
+    """The same as a Markdown table."""
+    body = [HEAD, ("---",) * len(HEAD), *lines]
+    return "".join(f"| {' | '.join(line)} |\n" for line in body)
+
+
+def show(lines: Sequence[Row]) -> None:
+    """Print the table."""
+    table = Table(*HEAD)
+    for line in lines:
+        table.add_row(*line)
+    Console().print(table)
+
+
+def measure(rounds: int, folder: Path) -> list[Row]:
+    """Every scenario so many times, in turns, on a broker of its own."""
+    found: dict[str, list[float]] = defaultdict(list)
+    with LocalKafka() as broker:
+        for number in range(rounds):
+            for step in scenarios.ALL:
+                print(f"round {number + 1}: {step.__name__}", file=sys.stderr, flush=True)
+                for name, seconds in step(broker.bootstrap, folder).items():
+                    found[name].append(seconds)
+    return rows(found)
+
+
+def main() -> int:
+    """Exit code 1 where a mark is missed."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.recovery", description=__doc__)
+    parser.add_argument("--rounds", type=int, default=3, help="of each scenario (3)")
+    parser.add_argument("--out", type=Path, help="Markdown file for the table")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="recovery-") as folder:
+        lines = measure(options.rounds, Path(folder))
+    show(lines)
+    if options.out is not None:
+        options.out.write_text(markdown(lines))
+    return int(any(line[-1] == "MISSED" for line in lines))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
