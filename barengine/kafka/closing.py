@@ -12,6 +12,13 @@ _CANCEL_S: Final = 3.0
 _CLOSE_S: Final = 5.0
 
 
+def being_cancelled() -> bool:
+    """Whether the current task itself is to end: aiokafka also lets go of cancellations that were
+    meant for tasks of its own."""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
+
+
 async def stop_consumer(consumer: Any) -> None:
     """Stop a consumer, by force if it takes too long. Raises nothing of its own."""
     hang_up_at_the_end(consumer._client)
@@ -21,7 +28,7 @@ async def stop_consumer(consumer: Any) -> None:
     except asyncio.CancelledError:
         # aiokafka cancels its tasks and awaits them; one that had not run yet raises this here.
         await _force(consumer)
-        if (task := asyncio.current_task()) is not None and task.cancelling():
+        if being_cancelled():
             raise
     except Exception:  # whatever it is, the consumer must go
         await _force(consumer)

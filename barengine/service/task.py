@@ -26,6 +26,7 @@ from barengine.errors import (
     StateError,
     TaskMovedError,
 )
+from barengine.kafka.closing import being_cancelled
 from barengine.kafka.fetch import Fetch
 from barengine.model import NS_PER_MS
 from barengine.service.commits import Committer
@@ -204,7 +205,7 @@ class PartitionTask:
             except Exception:
                 self._log.exception("recovering", attempt=failures)
             except asyncio.CancelledError:
-                if _cancelled():
+                if being_cancelled():
                     raise
                 self._log.exception("recovering", attempt=failures)
             failures = 0 if self._commits() else failures + 1
@@ -278,9 +279,3 @@ class PartitionTask:
         work, self.work = self.work, None
         if work is not None:
             await work.committer.discard()
-
-
-def _cancelled() -> bool:
-    """Whether this task is to end; aiokafka's clients also let go of cancellations of their own."""
-    task = asyncio.current_task()
-    return task is not None and task.cancelling() > 0
