@@ -8,7 +8,9 @@ BUILT := $(VENV)/.built
 KERNEL := $(wildcard barengine/kernel/*.pyx barengine/kernel/*.pxd)
 ARGS ?=
 
-.PHONY: setup lint test chaos fuzz demo bench bench-recovery bench-micro fmt lock clean
+.PHONY: setup lint test golden chaos fuzz demo bench bench-recovery bench-micro config-pages \
+    wheel image-check chart-check chart-schema infra-check obs-check metrics-page dashboard-picture \
+    fmt lock clean
 .DELETE_ON_ERROR:
 
 setup: $(BUILT)
@@ -34,6 +36,10 @@ lint: setup
 test: setup
 	$(BIN)/pytest $(ARGS)
 
+# The recorded day of tests/golden and its bars, written anew: for a change that is meant.
+golden: setup
+	$(BIN)/python -m tests.golden.make
+
 # Every fault at full length; CHAOS_SEED=n repeats a run's decisions.
 chaos: setup
 	$(BIN)/pytest tests/chaos --chaos=full -o faulthandler_timeout=900 $(ARGS)
@@ -57,6 +63,45 @@ demo: setup
 bench-recovery: setup
 	$(BIN)/python -m benchmarks.recovery $(ARGS)
 
+# The pages about the settings, made of their descriptions.
+config-pages: setup
+	$(BIN)/barengine config docs > docs/configuration.md
+	$(BIN)/barengine config docs --example > config/barengine.yaml
+
+# An sdist, and a wheel from it, for this Python; releases are made by cibuildwheel.
+wheel: setup
+	rm -rf dist
+	$(BIN)/python -m build --no-isolation
+
+# Perform the Dockerfile without a container engine, and run the service in what comes of it.
+image-check: setup
+	@test "$$(id -u)" = 0 || echo "not root: the service runs as this user, not as the image's"
+	$(BIN)/pytest tests/image $(ARGS)
+
+# The chart by Helm 3 and 4, against the schemas of Kubernetes; fetches Helm. Needs Go.
+chart-check: setup
+	$(BIN)/pytest tests/chart $(ARGS)
+
+# The settings in the chart's values.schema.json, made of their definitions.
+chart-schema: setup
+	$(BIN)/python -m tests.chart.settings_schema
+
+# What `barengine infra` makes of empty, half-made and foreign clusters; two contexts in one Kafka.
+infra-check: setup
+	$(BIN)/pytest tests/infra $(ARGS)
+
+# Rules, alerts, dashboard and metrics against the real Prometheus, which it fetches.
+obs-check: setup
+	$(BIN)/pytest tests/observability $(ARGS)
+
+# The page about the metrics, made of their descriptions.
+metrics-page: setup
+	$(BIN)/python -m barengine.service.metric_page > docs/metrics.md
+
+# The dashboard over a run of the demo, for the docs.
+dashboard-picture: setup
+	$(BIN)/python -m tests.observability.picture
+
 fmt: setup
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
@@ -70,6 +115,9 @@ lock:
 	$(VENV)-lock/bin/uv pip compile pyproject.toml --quiet --universal --python-version 3.11 \
 	    --generate-hashes --no-header --no-annotate --extra registry --constraint requirements/dev.txt \
 	    --output-file requirements/run.txt
+	$(VENV)-lock/bin/uv pip compile --group pyproject.toml:build --quiet --universal --python-version 3.11 \
+	    --generate-hashes --no-header --no-annotate --constraint requirements/dev.txt \
+	    --output-file requirements/build.txt
 
 clean:
 	rm -rf $(VENV) $(VENV)-lock build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache \

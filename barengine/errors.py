@@ -45,6 +45,10 @@ class KafkaUnavailableError(BarengineError):
     """The broker could not do it now; the same may work later."""
 
 
+class TransactionTimeoutError(KafkaUnavailableError):
+    """A transaction was not done in its time: a smaller one may be."""
+
+
 class CorruptBatchError(KafkaUnavailableError):
     """A fetched record batch fails its checks: fetch it again, never skip it."""
 
@@ -83,6 +87,10 @@ class RefusedBatchError(BarengineError):
 
 class RegistryUnavailableError(BarengineError):
     """The schema registry gave no answer; the record that needs it waits."""
+
+
+class RegistryRefusedError(RegistryUnavailableError):
+    """It does not take our login, or we do not take its certificate: a matter of settings."""
 
 
 class LocalKafkaError(BarengineError):

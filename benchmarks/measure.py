@@ -25,8 +25,9 @@ _AFTER_S: Final = 2.0
 """For what comes twice."""
 
 _PIECE: Final = 10_000
-_POLL_S: Final = 0.02
-"""The reader shares two cores with the contender: few large pieces, seldom. It is as late."""
+_POLL_S: Final = 0.005
+"""The reader shares two cores with the contender: few large pieces, seldom. It is as late, so
+that it must be little beside the shortest run, which is half a second."""
 
 _ADMIN_S: Final = 30.0
 _QUIET: Final = {"log_level": 0}

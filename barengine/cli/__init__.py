@@ -25,7 +25,11 @@ _COMMANDS: Final = {
     "run": "barengine.cli.run:run",
     "demo": "barengine.cli.demo:demo",
     "kafka": "barengine.cli.kafka:kafka",
+    "schedule": "barengine.cli.schedule:app",
     "state": "barengine.cli.state:app",
+    "config": "barengine.cli.config:app",
+    "infra": "barengine.cli.infra:app",
+    "health": "barengine.cli.health:health",
 }
 """Command -> module and the function, or the typer app of sub-commands, in it."""
 

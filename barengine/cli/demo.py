@@ -31,6 +31,7 @@ from barengine.settings import ENV_PREFIX, KERNEL_VARIABLE, parse_duration
 INTERRUPTED: Final = 130
 
 _SECONDS: Final = 30.0
+_WINDOW, _SHORT_WINDOW = "5s", "1s"
 
 
 class KernelName(StrEnum):
@@ -38,6 +39,13 @@ class KernelName(StrEnum):
 
     COMPILED = "compiled"
     PURE = "pure"
+
+
+class LateTicks(StrEnum):
+    """Policies under which every late tick can be found again."""
+
+    TOPIC = "topic"
+    CORRECT = "correct"
 
 
 def _seconds(text: str | None) -> str | None:
@@ -54,9 +62,9 @@ def _duration(text: str) -> str:
     return text
 
 
-def _period(text: str) -> str:
+def _period(text: str | None) -> str | None:
     try:
-        Period.parse(text)
+        Period.parse(text or _WINDOW)
     except ValueError as error:
         raise typer.BadParameter(str(error)) from None
     return text
@@ -74,8 +82,26 @@ def demo(
         ),
     ] = None,
     window: Annotated[
-        str, typer.Option(callback=_period, metavar="PERIOD", help="Length of a bar.")
-    ] = "5s",
+        str | None,
+        typer.Option(
+            callback=_period,
+            metavar="PERIOD",
+            help="Length of a bar.",
+            show_default="5s; 1s with --rollups or --continuous",
+        ),
+    ] = None,
+    rollups: Annotated[
+        str, typer.Option(metavar="PERIODS", help="Longer bars as well, such as 5s,1m.")
+    ] = "",
+    continuous: Annotated[
+        str,
+        typer.Option(metavar="PERIODS", help="Of these a bar for each bucket, empty ones too."),
+    ] = "",
+    late: Annotated[LateTicks, typer.Option(help="What becomes of late ticks.")] = LateTicks.TOPIC,
+    live: Annotated[
+        str,
+        typer.Option(metavar="DURATION", help="How often to send the bars so far, or off: never."),
+    ] = "off",
     grace: Annotated[
         str,
         typer.Option(
@@ -136,7 +162,7 @@ def demo(
         raise typer.BadParameter("a file has its own pace: see --speed", param_hint="--rate")
     options = Options(
         _limit(seconds, ticks),
-        window,
+        window or (_SHORT_WINDOW if rollups or continuous else _WINDOW),
         grace,
         rate or DEFAULT_RATE,
         ticks,
@@ -146,7 +172,12 @@ def demo(
         http_port,
         keep,
         chosen_kernel({KERNEL_VARIABLE: kernel.value} if kernel else os.environ),
+        rollups,
+        continuous,
+        late.value,
+        live,
     )
+    engine_settings(options, "localhost:9092", "", Watermark.BROKER)  # wrong ones fail at once
     raise typer.Exit(_run(options, Console(highlight=False)))
 
 
@@ -217,7 +248,7 @@ async def _perform(
     """Run the session; None: it was interrupted."""
     context = await free_context(kafka.bootstrap)
     settings = engine_settings(options, kafka.bootstrap, context, watermark)
-    written = (settings.bar_topic, settings.late_topic, settings.dead_topic)
+    written = (*settings.bar_topics, settings.late_topic, settings.dead_topic)
     console.print(f"reads {settings.input_topic}, writes {', '.join(written)}", soft_wrap=True)
     kernel, view = kernel_class(options.kernel), view_of(console)
     session = Session(settings, kernel, play(options), view, lambda: _check(kafka))

@@ -11,7 +11,7 @@ import typer
 
 from barengine.cli.loop import run_async
 from barengine.errors import BarengineError, ConfigurationError
-from barengine.kernel import kernel_class
+from barengine.kernel import book_class, kernel_class
 from barengine.service.app import serve
 from barengine.service.logs import configure
 from barengine.settings import KERNEL_VARIABLE, load_settings
@@ -43,7 +43,7 @@ def chosen_kernel(environ: Mapping[str, str]) -> str:
     if name not in _KERNELS:
         raise ConfigurationError(f"{KERNEL_VARIABLE} is {name!r}: write {' or '.join(_KERNELS)}")
     try:
-        kernel_class(name)
+        book_class(kernel_class(name))  # both: the book is an extension of its own
     except ImportError as error:
         raise BarengineError(
             f"the compiled kernel cannot be loaded ({error}): install barengine again, or set "

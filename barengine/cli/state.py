@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -15,12 +15,14 @@ import typer
 
 from barengine.cli.loop import run_async
 from barengine.cli.state_repair import adopt, reset
+from barengine.codec.page import decode_page_value
 from barengine.demo.readback import log_ends
 from barengine.engine.state import StateImage
-from barengine.errors import ConfigurationError
+from barengine.errors import ConfigurationError, UnreadableStateError
 from barengine.kafka.admin import describe
 from barengine.kafka.client import ConnectionConfig
 from barengine.kafka.state_reader import read_state
+from barengine.kernel import BookStart
 from barengine.model import NEVER, NS_PER_MS
 from barengine.service.logs import configure
 from barengine.settings import LogFormat, LogLevel, Settings, load_settings
@@ -64,6 +66,14 @@ class PartitionView:
     log_end: int
     brokers: list[BrokerView]
     series_records: int
+    books: dict[str, dict[str, str | None]]
+    """By broker, since when it has whole roll-ups (by period) and bars that can be corrected
+    (``corrections``); None: from the broker's first bar on."""
+    pages: int
+    """Series whose roll-ups, last prices and correctable bars are remembered."""
+    open_rollups: int
+    kept_bars: int
+    """Bars that late ticks can still correct."""
     rejected_ranges: list[tuple[int, int]]
     """Half-open."""
     stored_windows: int
@@ -176,10 +186,36 @@ def view_of(partition: int, image: StateImage, log_start: int, log_end: int) -> 
             for _, broker in sorted(image.brokers.items())
         ],
         len(image.series),
+        {name: _book_view(start) for name, start in sorted(image.books.items())},
+        len(image.pages),
+        *_count_bars(image),
         [pair for _, ranges in sorted(image.rejected.items()) for pair in ranges],
         sum(block.count for block in image.windows.values()),
         json.loads(stored.fingerprint) if stored else {},
     )
+
+
+def _book_view(start: BookStart) -> dict[str, str | None]:
+    since = {period: _iso(time_ns) for period, time_ns in start.begins.items()}
+    if start.horizon_ns >= 0:
+        since["corrections"] = _iso(start.since_ns)
+    return since
+
+
+def _count_bars(image: StateImage) -> tuple[int, int]:
+    """Open roll-ups, and kept bars.
+
+    Raises:
+        UnreadableStateError: a page is damaged.
+    """
+    opened = 0
+    for names, value in image.pages.items():
+        try:
+            *_, its_open = decode_page_value(*names, value)
+        except ValueError as error:
+            raise UnreadableStateError(f"the page of {' '.join(names)}: {error}") from error
+        opened += len(its_open)
+    return opened, len(image.kept)
 
 
 def text_of(view: PartitionView) -> Iterator[str]:
@@ -206,6 +242,12 @@ def text_of(view: PartitionView) -> Iterator[str]:
         f"  {view.series_records:,} series records; {len(view.rejected_ranges):,} rejected ranges "
         f"of {rejected:,} offsets; began {'at' if view.began_whole else 'behind'} the log's start"
     )
+    if view.pages:
+        yield (
+            f"  {view.pages:,} pages of series: {view.open_rollups:,} open roll-ups, "
+            f"{view.kept_bars:,} bars that late ticks can correct"
+        )
+        yield from _book_lines(view.books)
     if view.stored_windows:
         yield f"  {view.stored_windows:,} windows are stored in full (RESTORE_MAX)"
 
@@ -219,6 +261,13 @@ def _broker_lines(brokers: Sequence[BrokerView]) -> Iterator[str]:
             f"  {row.broker:<{width}} {row.market_clock or '-':<24} "
             f"{row.closed_through or '-':<20} {row.last_arrival or '-'}"
         )
+
+
+def _book_lines(books: Mapping[str, Mapping[str, str | None]]) -> Iterator[str]:
+    for broker, since in books.items():
+        late = [f"{what} since {when}" for what, when in since.items() if when is not None]
+        if late:
+            yield f"  {broker}: {', '.join(late)}; older ones are not whole"
 
 
 def fingerprint_text(views: Sequence[PartitionView]) -> Iterator[str]:

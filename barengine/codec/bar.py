@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Final
 
 from barengine.codec.varint import encode_varint
-from barengine.model import NS_PER_MS, Bar, KeyFormat
-from barengine.naming import bar_key
+from barengine.model import NS_PER_MS, SIZE_SCALE, Bar, Cause, KeyFormat, Origin
+from barengine.naming import bar_key, join
 
 NAMESPACE: Final = "barengine"
 MAX_PRICE_SCALE: Final = 18
 """The digits of a decimal(18): a larger scale would leave none before the point."""
 
-ORIGINS: Final = ("ticks", "filled", "imported")
-CAUSES: Final = ("quiet", "halted", "feed_down")
+ORIGINS: Final = tuple(Origin)
+CAUSES: Final = tuple(Cause)
 
 _Schema = dict[str, Any]
 
@@ -22,9 +23,8 @@ _FALSE: Final = b"\x00"
 _NULL: Final = encode_varint(0)
 """Index of the null branch: it comes first in every union of a Bar."""
 
-_NO_VOLUMES: Final = _NULL * 3
-_FINAL_FROM_TICKS: Final = encode_varint(0) + _TRUE + encode_varint(ORIGINS.index("ticks")) + _NULL
-"""revision, final, origin and cause of a bar that closes for the first time."""
+_SOME: Final = encode_varint(1)
+"""Index of the other one."""
 
 
 def bar_schema(price_scale: int) -> _Schema:
@@ -47,7 +47,7 @@ def bar_schema(price_scale: int) -> _Schema:
             _field("high", price, "Highest price."),
             _field("low", price, "Lowest price."),
             _field("close", price, "Price of the last tick."),
-            *_volume_fields(price),
+            *_volume_fields(price, price_scale),
             *_audit_fields(),
             *_status_fields(),
         ],
@@ -70,11 +70,7 @@ def bar_key_schema() -> _Schema:
 
 
 def encode_bar_value(bar: Bar, period: str) -> bytes:
-    """A first final bar as Avro binary of :func:`bar_schema`, without a frame.
-
-    Volume, turnover, vwap, cause and trading date are null, the revision is 0, origin ticks.
-    Times are cut to ms.
-    """
+    """A bar as Avro binary of :func:`bar_schema`, without a frame. Times are cut to ms."""
     return b"".join(
         (
             _text(bar.broker),
@@ -82,16 +78,19 @@ def encode_bar_value(bar: Bar, period: str) -> bytes:
             _text(period),
             _millis(bar.bucket_start_ns),
             _millis(bar.bucket_end_ns),
-            *(_price(price) for price in (bar.open, bar.high, bar.low, bar.close)),
-            _NO_VOLUMES,
+            *(unscaled(price) for price in (bar.open, bar.high, bar.low, bar.close)),
+            *(_or_null(number, unscaled) for number in (bar.volume, bar.turnover, bar.vwap)),
             encode_varint(bar.tick_count),
             _millis(bar.first_event_ns),
             _millis(bar.last_event_ns),
             encode_varint(bar.first_offset),
             encode_varint(bar.last_offset),
-            _FINAL_FROM_TICKS,
+            encode_varint(bar.revision),
+            _TRUE if bar.final else _FALSE,
+            encode_varint(ORIGINS.index(bar.origin)),
+            _or_null(None if bar.cause is None else CAUSES.index(bar.cause), encode_varint),
             _TRUE if bar.partial else _FALSE,
-            _NULL,
+            _or_null(bar.trading_date, encode_varint),
         )
     )
 
@@ -103,6 +102,11 @@ def encode_bar_key(bar: Bar, key_format: KeyFormat) -> bytes:
     return _text(bar.broker) + _text(bar.symbol) + _millis(bar.bucket_start_ns)
 
 
+def encode_live_key(bar: Bar) -> bytes:
+    """The key of a live bar: ``broker|symbol``, text in either format."""
+    return join(bar.broker, bar.symbol).encode()
+
+
 def _text(text: str) -> bytes:
     content = text.encode()
     return encode_varint(len(content)) + content
@@ -112,10 +116,15 @@ def _millis(time_ns: int) -> bytes:
     return encode_varint(time_ns // NS_PER_MS)
 
 
-def _price(unscaled: int) -> bytes:
+def _or_null(number: int | None, encode: Callable[[int], bytes]) -> bytes:
+    return _NULL if number is None else _SOME + encode(number)
+
+
+def unscaled(number: int) -> bytes:
+    """A decimal's digits as bytes, their length in front."""
     # One byte more than needed for -2^(8k-1): other writers of Avro decimals do the same.
-    size = (abs(unscaled).bit_length() + 8) >> 3
-    return encode_varint(size) + unscaled.to_bytes(size, "big", signed=True)
+    size = (abs(number).bit_length() + 8) >> 3
+    return encode_varint(size) + number.to_bytes(size, "big", signed=True)
 
 
 def _field(name: str, kind: object, doc: str) -> _Schema:
@@ -144,10 +153,13 @@ def _identity_fields() -> list[_Schema]:
     ]
 
 
-def _volume_fields(price: _Schema) -> list[_Schema]:
+def _volume_fields(price: _Schema, price_scale: int) -> list[_Schema]:
+    turnover = _decimal(38, price_scale + SIZE_SCALE)
     return [
-        _nullable("volume", _decimal(38, 9), "Sum of sizes; null where ticks have no size."),
-        _nullable("turnover", _decimal(38, 18), "Sum of price times size."),
+        _nullable(
+            "volume", _decimal(38, SIZE_SCALE), "Sum of sizes; null where ticks have no size."
+        ),
+        _nullable("turnover", turnover, "Sum of price times size."),
         _nullable("vwap", price, "Turnover divided by volume."),
     ]
 
@@ -163,8 +175,8 @@ def _audit_fields() -> list[_Schema]:
 
 
 def _status_fields() -> list[_Schema]:
-    origin = {"type": "enum", "name": "Origin", "symbols": [*ORIGINS]}
-    cause = {"type": "enum", "name": "Cause", "symbols": [*CAUSES]}
+    origin = {"type": "enum", "name": "Origin", "symbols": [one.value for one in Origin]}
+    cause = {"type": "enum", "name": "Cause", "symbols": [one.value for one in Cause]}
     date = {"type": "int", "logicalType": "date"}
     return [
         _field("revision", "int", "0 for the first final bar, higher for each correction."),

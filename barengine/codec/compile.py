@@ -114,7 +114,7 @@ class _Compiler:
             if leaf is None or (len(slots) > 1 and leaf.kind is not Kind.NULL):
                 raise _InexpressibleError
             operand = leaf.a
-            if leaf.kind is Kind.NAME_ENUM:
+            if leaf.symbols or leaf.kind in (Kind.NAME_ENUM, Kind.TOUCH_ENUM):
                 operand = len(self.enums)
                 self.enums.append(leaf.symbols)
             self.emit(Op.STORE, slot, leaf.kind, operand, leaf.b)

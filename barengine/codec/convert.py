@@ -13,7 +13,7 @@ from math import isfinite
 from typing import Final
 
 from barengine.codec.tick import BadTick, undecodable
-from barengine.model import MAX_EVENT_NS, MAX_PRICE, NS_PER_S, Reason
+from barengine.model import MAX_EVENT_NS, MAX_PRICE, NS_PER_S, Reason, Touch
 
 _INT64_DIGITS: Final = 19
 _DECIMAL_TEXT: Final = re.compile(
@@ -22,6 +22,17 @@ _DECIMAL_TEXT: Final = re.compile(
 _NOT_FINITE: Final = re.compile(rb"[+-]?(?:nan|inf|infinity)", re.IGNORECASE)
 _HUGE: Final = 10**18
 """Stands for every exponent of more than 18 digits: no text is long enough to make up for it."""
+
+_TEXT_DECIMALS: Final = 100
+"""What is behind them in a decimal text is rounded before a mean is taken: a text may name
+10^-999999999, which no machine can hold beside another number."""
+
+_TOUCHES: Final = {
+    b"price": Touch.PRICE,
+    b"volume": Touch.VOLUME,
+    b"both": Touch.BOTH,
+    b"none": Touch(0),
+}
 
 _EPOCH_DAY: Final = datetime.date(1970, 1, 1).toordinal()
 _ISO_TIME: Final = re.compile(
@@ -75,19 +86,53 @@ def price_from_text(text: bytes, price_scale: int) -> int:
         BadTick: PRICE_NOT_FINITE for nan, inf and infinity in any case, PRICE_RANGE beyond
             MAX_PRICE, UNDECODABLE for everything else that is no such text.
     """
-    match = _DECIMAL_TEXT.fullmatch(text)
-    if match is None:
-        if _NOT_FINITE.fullmatch(text):
-            raise BadTick(Reason.PRICE_NOT_FINITE)
-        raise undecodable()
-    sign, whole, fraction, bare_fraction, exponent_sign, exponent = match.groups(default=b"")
-    exponent = exponent.lstrip(b"0") or b"0"
-    power = int(exponent) if len(exponent) < _INT64_DIGITS else _HUGE
-    digits = (whole + fraction + bare_fraction).lstrip(b"0")
-    point = len(digits) - len(fraction + bare_fraction)
-    point += (-power if exponent_sign == b"-" else power) + price_scale
-    magnitude = _round_digits(digits, point)
-    return _in_range(-magnitude if sign == b"-" else magnitude)
+    negative, digits, point = _parse_text(text)
+    if digits and point + price_scale > _INT64_DIGITS:
+        raise BadTick(Reason.PRICE_RANGE)
+    magnitude = _round_digits(digits, point + price_scale)
+    return _in_range(-magnitude if negative else magnitude)
+
+
+def exact_from_text(text: bytes) -> Fraction:
+    """A decimal text that is a price, to 100 decimals."""
+    negative, digits, point = _parse_text(text)
+    magnitude = Fraction(_round_digits(digits, point + _TEXT_DECIMALS), 10**_TEXT_DECIMALS)
+    return -magnitude if negative else magnitude
+
+
+def size_in_range(size: int) -> int:
+    """A size as it was converted, at SIZE_SCALE.
+
+    Raises:
+        BadTick: SIZE_RANGE where it is negative.
+    """
+    if size < 0:
+        raise BadTick(Reason.SIZE_RANGE)
+    return size
+
+
+def touch_from_word(word: bytes) -> Touch:
+    """What ``price``, ``volume`` or ``both`` lets a tick touch, in any case of letters.
+
+    Raises:
+        BadTick: TOUCHES_NOTHING for ``none``, FLAGS for any other word.
+    """
+    return _some(_TOUCHES.get(word.lower()))
+
+
+def touch_from_bits(bits: int) -> Touch:
+    """The same from a number: bit 0 stands for the price, bit 1 for the volume.
+
+    Raises:
+        BadTick: TOUCHES_NOTHING for 0, FLAGS for what is not 0 to 3.
+    """
+    return _some(Touch(bits) if 0 <= bits <= Touch.BOTH else None)
+
+
+def _some(touch: Touch | None) -> Touch:
+    if not touch:
+        raise BadTick(Reason.FLAGS if touch is None else Reason.TOUCHES_NOTHING)
+    return touch
 
 
 def time_from_units(value: int, unit_ns: int) -> int:
@@ -125,12 +170,25 @@ def time_from_iso(text: str) -> int:
     return time_from_units(seconds * NS_PER_S + int(fraction[:9].ljust(9, "0")), 1)
 
 
+def _parse_text(text: bytes) -> tuple[bool, bytes, int]:
+    """Whether it is negative, digits and point: ``0.digits * 10**point``, no leading zero."""
+    match = _DECIMAL_TEXT.fullmatch(text)
+    if match is None:
+        if _NOT_FINITE.fullmatch(text):
+            raise BadTick(Reason.PRICE_NOT_FINITE)
+        raise undecodable()
+    sign, whole, fraction, bare_fraction, exponent_sign, exponent = match.groups(default=b"")
+    exponent = exponent.lstrip(b"0") or b"0"
+    power = int(exponent) if len(exponent) < _INT64_DIGITS else _HUGE
+    digits = (whole + fraction + bare_fraction).lstrip(b"0")
+    point = len(digits) - len(fraction + bare_fraction)
+    return sign == b"-", digits, point + (-power if exponent_sign == b"-" else power)
+
+
 def _round_digits(digits: bytes, point: int) -> int:
     """``0.digits * 10**point`` half to even; ``digits`` begins with no zero."""
     if not digits or point < 0:
         return 0
-    if point > _INT64_DIGITS:
-        raise BadTick(Reason.PRICE_RANGE)
     whole = int(digits[:point].ljust(point, b"0") or b"0")
     tail = digits[point:].rstrip(b"0")
     # Compared as text: "5" is the tie, "49…" sorts below it, "51…" and "6" above.

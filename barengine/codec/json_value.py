@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable
+from fractions import Fraction
 from typing import Final
 
 from barengine.codec import convert
 from barengine.codec.fields import Fields
 from barengine.codec.plan import Slot
+from barengine.codec.read import SIZE_REASONS
 from barengine.codec.tick import (
     BadTick,
     DecodedTick,
@@ -19,7 +21,7 @@ from barengine.codec.tick import (
     attempt,
     undecodable,
 )
-from barengine.model import NS_PER_MS, Reason
+from barengine.model import NS_PER_MS, SIZE_SCALE, Reason
 
 MAX_JSON_DEPTH: Final = 128
 """Deepest nesting that is read. A fixed number, since the parser's own limit depends on how deep
@@ -32,6 +34,10 @@ _INTEGER: Final = re.compile(r"-?[0-9]{1,25}")
 """More than 25 digits are out of range anyhow, and int() refuses thousands of them."""
 
 
+_Converter = Callable[[str, int], Found]
+"""From the text of a field and the price scale."""
+
+
 class _Number(str):
     """A JSON number as it was written, so that 0.1 stays 0.1."""
 
@@ -41,20 +47,24 @@ class _Number(str):
 def json_decoder(fields: Fields, price_scale: int) -> SlowDecoder:
     """A decoder for JSON objects in UTF-8, with every field at its dotted path.
 
-    Broker and symbol are strings. The price is a number or a string of decimal text; NaN and
-    Infinity are PRICE_NOT_FINITE. The timestamp is an integer in ms or an ISO 8601 string with
-    a zone. An absent or null field is MISSING_FIELD, one of another type UNDECODABLE; reasons
-    come in the order of :func:`read.run_plan`.
+    Broker and symbol are strings. Price and size are numbers or strings of decimal text; NaN and
+    Infinity are PRICE_NOT_FINITE and SIZE_NOT_FINITE. What a tick may touch is a word or a number.
+    The timestamp is an integer in ms or an ISO 8601 string with a zone. An absent or null field
+    is MISSING_FIELD (a size and what a tick may touch can be absent), one of another type
+    UNDECODABLE; reasons come in the order of :func:`read.run_plan`.
     """
     paths = {slot: fields.name(slot).split(".") for slot in fields.slots()}
+    converters = _CONVERTERS
+    if Slot.ASK in paths:
+        converters = _CONVERTERS | {Slot.PRICE: _side, Slot.ASK: _side}
 
     def decode(value: bytes) -> DecodedTick:
         document = _parse(value)
         found = {
-            slot: _convert(slot, _look_up(document, path), price_scale)
+            slot: _convert(converters[slot], _look_up(document, path), price_scale)
             for slot, path in paths.items()
         }
-        return assemble(found, record_time=fields.record_time)
+        return assemble(found, paths, price_scale)
 
     return decode
 
@@ -90,12 +100,12 @@ def _look_up(document: dict[str, object], path: list[str]) -> object:
     return place
 
 
-def _convert(slot: Slot, item: object, price_scale: int) -> Found:
+def _convert(convert_text: _Converter, item: object, price_scale: int) -> Found:
     if item is None:
         return None
     if not isinstance(item, str):
         raise undecodable()
-    return attempt(lambda: _CONVERTERS[slot](item, price_scale))
+    return attempt(lambda: convert_text(item, price_scale))
 
 
 def _name(item: str, _price_scale: int) -> bytes:
@@ -121,9 +131,31 @@ def _price(item: str, price_scale: int) -> int:
     return convert.price_from_text(item.encode("utf-8", "replace"), price_scale)
 
 
-_CONVERTERS: Final[dict[Slot, Callable[[str, int], Found]]] = {
+def _side(item: str, price_scale: int) -> Fraction:
+    _price(item, price_scale)
+    return convert.exact_from_text(item.encode())
+
+
+def _size(item: str, _price_scale: int) -> int:
+    try:
+        return convert.size_in_range(_price(item, SIZE_SCALE))
+    except BadTick as bad:
+        raise BadTick(SIZE_REASONS.get(bad.reason, bad.reason)) from None
+
+
+def _touch(item: str, _price_scale: int) -> int:
+    if not isinstance(item, _Number):
+        return convert.touch_from_word(item.encode("utf-8", "replace"))
+    if _INTEGER.fullmatch(item):
+        return convert.touch_from_bits(int(item))
+    raise BadTick(Reason.FLAGS)
+
+
+_CONVERTERS: Final[dict[Slot, _Converter]] = {
     Slot.BROKER: _name,
     Slot.SYMBOL: _name,
     Slot.TIME: _time,
     Slot.PRICE: _price,
+    Slot.SIZE: _size,
+    Slot.TOUCH: _touch,
 }

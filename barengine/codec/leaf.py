@@ -25,11 +25,15 @@ _PRICES: Final = {
     "string": Kind.DECIMAL_TEXT,
 }
 
+_NUMBER: Final = "a double, float, int, long, decimal, or a string of decimal text"
 _USABLE: Final = {
     Slot.BROKER: "a string or an enum",
     Slot.SYMBOL: "a string or an enum",
     Slot.TIME: "a long of timestamp-millis, -micros or -nanos, or a plain long in ms",
-    Slot.PRICE: "a double, float, int, long, decimal, or a string of decimal text",
+    Slot.PRICE: _NUMBER,
+    Slot.ASK: _NUMBER,
+    Slot.SIZE: _NUMBER,
+    Slot.TOUCH: "a string or an enum of price, volume, both or none, or an int of their bits",
 }
 
 
@@ -41,7 +45,7 @@ class Leaf:
     a: int = 0
     b: int = 0
     symbols: tuple[bytes, ...] = ()
-    """Of NAME_ENUM alone."""
+    """Of NAME_ENUM and TOUCH_ENUM alone."""
 
 
 def leaf_of(node: Node, slot: Slot) -> Leaf | None:
@@ -51,14 +55,15 @@ def leaf_of(node: Node, slot: Slot) -> Leaf | None:
             return Leaf(Kind.NULL)
         case _ if slot is Slot.TIME:
             return _time_leaf(node)
-        case _ if slot is Slot.PRICE:
+        case _ if slot in (Slot.PRICE, Slot.ASK, Slot.SIZE):
             return _price_leaf(node)
         case Primitive(type="string"):
-            return Leaf(Kind.NAME)
+            return Leaf(Kind.TOUCH_WORD if slot is Slot.TOUCH else Kind.NAME)
         case Enum():
-            return Leaf(
-                Kind.NAME_ENUM, symbols=tuple(s.encode("utf-8", "replace") for s in node.symbols)
-            )
+            kind = Kind.TOUCH_ENUM if slot is Slot.TOUCH else Kind.NAME_ENUM
+            return Leaf(kind, symbols=tuple(s.encode("utf-8", "replace") for s in node.symbols))
+        case Primitive(type="int" | "long") if slot is Slot.TOUCH:
+            return Leaf(Kind.TOUCH_BITS)
         case _:
             return None
 

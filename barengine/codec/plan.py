@@ -2,7 +2,7 @@
 
 A plan is a flat program of int32 words, run by the kernel over one value. It visits every byte
 (so that a truncated or overlong value is noticed: the value must end exactly where the program
-ends) but keeps the four fields only. Avro 1.12 binary encoding:
+ends) but keeps a tick's fields only. Avro 1.12 binary encoding:
 https://avro.apache.org/docs/1.12.0/specification/#binary-encoding
 
     END                       the value must be used up here
@@ -29,6 +29,11 @@ the end makes the record UNDECODABLE. Kinds:
     DECIMAL_BYTES s           length varint, big-endian two's complement of scale s
     DECIMAL_FIXED s n         the same in n bytes
     DECIMAL_TEXT              string holding a decimal number
+    TOUCH_WORD                string -> what the tick may touch: price, volume, both or none
+    TOUCH_ENUM t              index varint -> the same from enums[t]
+    TOUCH_BITS                int or long: bit 0 the price, bit 1 the volume
+
+A plan that stores an ASK reads the price as the mean of both sides (:func:`tick.mid`).
 """
 
 from __future__ import annotations
@@ -52,12 +57,17 @@ class Op(IntEnum):
 
 
 class Slot(IntEnum):
-    """The four fields of a tick. The numbers are shared with the compiled kernel."""
+    """The fields of a tick, in the order in which they are judged. The numbers are shared with
+    the compiled kernel."""
 
     BROKER = 0
     SYMBOL = 1
     TIME = 2
     PRICE = 3
+    ASK = 4
+    """The other side, where the price is the middle of two."""
+    SIZE = 5
+    TOUCH = 6
 
 
 class Kind(IntEnum):
@@ -73,6 +83,9 @@ class Kind(IntEnum):
     DECIMAL_BYTES = 7
     DECIMAL_FIXED = 8
     DECIMAL_TEXT = 9
+    TOUCH_WORD = 10
+    TOUCH_ENUM = 11
+    TOUCH_BITS = 12
 
 
 MAX_DEPTH = 8
@@ -81,7 +94,7 @@ MAX_DEPTH = 8
 
 @dataclass(frozen=True, slots=True)
 class FieldPlan:
-    """A compiled program. ``enums`` are the symbol tables that NAME_ENUM refers to."""
+    """A compiled program. ``enums`` are the symbol tables of NAME_ENUM and TOUCH_ENUM."""
 
     words: tuple[int, ...]
     enums: tuple[tuple[bytes, ...], ...] = ()

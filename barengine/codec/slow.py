@@ -53,13 +53,13 @@ def slow_decoder(schema: Json, fields: Fields, price_scale: int) -> SlowDecoder:
     """
     root = parse(schema)
     check_fields(root, fields)
-    want = fields.want()
+    want, slots = fields.want(), fields.slots()
 
     def decode(value: bytes) -> DecodedTick:
-        walk = _Walk(Cursor(value), price_scale)
+        walk = _Walk(Cursor(value), price_scale, Slot.ASK in slots)
         walk.read(root, want, 0)
         walk.cursor.finish()
-        return assemble(walk.found, record_time=fields.record_time)
+        return assemble(walk.found, slots, price_scale)
 
     return decode
 
@@ -67,11 +67,12 @@ def slow_decoder(schema: Json, fields: Fields, price_scale: int) -> SlowDecoder:
 class _Walk:
     """One value on its way through its schema."""
 
-    __slots__ = ("cursor", "found", "price_scale")
+    __slots__ = ("cursor", "found", "mid", "price_scale")
 
-    def __init__(self, cursor: Cursor, price_scale: int) -> None:
+    def __init__(self, cursor: Cursor, price_scale: int, mid: bool) -> None:
         self.cursor = cursor
         self.price_scale = price_scale
+        self.mid = mid
         self.found: dict[Slot, Found] = {}
 
     def read(self, node: Node, want: Want, depth: int) -> None:
@@ -93,7 +94,8 @@ class _Walk:
             if leaf is None:
                 raise undecodable()
             self.cursor.pos = start
-            self.found[slot] = read_field(self.cursor, leaf, self.price_scale)
+            found = read_field(self.cursor, leaf, slot, self.price_scale, mid=self.mid)
+            self.found[slot] = found
 
     def _read_inner(self, node: Node, want: Want, depth: int) -> None:
         match node:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
+from fractions import Fraction
 from typing import NamedTuple, TypeVar
 
 from barengine.codec.plan import Slot
-from barengine.model import Reason
+from barengine.model import Reason, Touch
 
 
 class DecodedTick(NamedTuple):
@@ -16,6 +17,9 @@ class DecodedTick(NamedTuple):
     symbol: bytes
     time_ns: int
     price: int
+    size: int | None = None
+    """In units of 10**-9; None where there is none, or the tick may not touch the volume."""
+    touch: Touch = Touch.BOTH
 
 
 class BadTick(Exception):  # noqa: N818 - not an error of the program: an outcome of bad input
@@ -29,10 +33,10 @@ class BadTick(Exception):  # noqa: N818 - not an error of the program: an outcom
 SlowDecoder = Callable[[bytes], DecodedTick]
 """Takes a value without its frame; raises BadTick. Names are not yet checked (empty, length)."""
 
-Found = bytes | int | BadTick | None
+Found = bytes | int | Fraction | BadTick | None
 """What one slot holds after the walk; a BadTick is a conversion that failed, kept for later."""
 
-_T = TypeVar("_T", bytes, int)
+_T = TypeVar("_T", bytes, int, Fraction)
 
 
 def undecodable() -> BadTick:
@@ -54,24 +58,40 @@ def attempt(convert: Callable[[], Found]) -> Found:
         return bad
 
 
-def assemble(found: Mapping[Slot, Found], *, record_time: bool) -> DecodedTick:
-    """Make the tick of a value that was walked to its end.
+def assemble(found: Mapping[Slot, Found], slots: Collection[Slot], price_scale: int) -> DecodedTick:
+    """Make the tick of a value that was walked to its end; ``slots`` are those that are read.
 
     Raises:
-        BadTick: the first of broker, symbol, time, price (in this order) that is absent
-            (MISSING_FIELD) or could not be converted.
+        BadTick: the first of broker, symbol, time, price, ask, size, touch (in this order) that
+            could not be converted, or is absent (MISSING_FIELD); size and touch may be absent.
     """
+    broker, symbol = _required(found, Slot.BROKER, bytes), _required(found, Slot.SYMBOL, bytes)
+    time_ns = _required(found, Slot.TIME, int) if Slot.TIME in slots else 0
+    if Slot.ASK in slots:
+        bid, ask = _required(found, Slot.PRICE, Fraction), _required(found, Slot.ASK, Fraction)
+        price = mid(bid, ask, price_scale)
+    else:
+        price = _required(found, Slot.PRICE, int)
+    size, bits = _optional(found, Slot.SIZE), _optional(found, Slot.TOUCH)
+    touch = Touch.BOTH if bits is None else Touch(bits)
     return DecodedTick(
-        broker=_required(found.get(Slot.BROKER), bytes),
-        symbol=_required(found.get(Slot.SYMBOL), bytes),
-        time_ns=0 if record_time else _required(found.get(Slot.TIME), int),
-        price=_required(found.get(Slot.PRICE), int),
+        broker, symbol, time_ns, price, size if Touch.VOLUME in touch else None, touch
     )
 
 
-def _required(value: Found, kind: type[_T]) -> _T:
+def _required(found: Mapping[Slot, Found], slot: Slot, kind: type[_T]) -> _T:
+    value = found.get(slot)
     if isinstance(value, BadTick):
         raise value
     if not isinstance(value, kind):
         raise BadTick(Reason.MISSING_FIELD)
     return value
+
+
+def _optional(found: Mapping[Slot, Found], slot: Slot) -> int | None:
+    return None if found.get(slot) is None else _required(found, slot, int)
+
+
+def mid(bid: Fraction, ask: Fraction, price_scale: int) -> int:
+    """The mean of two prices, rounded once, half to even. It is a price, for both are."""
+    return round((bid + ask) / 2 * Fraction(10) ** price_scale)

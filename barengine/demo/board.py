@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import bisect
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -28,6 +29,8 @@ class Candle:
     low: float
     close: float
     ticks: int = 1
+    cause: str = ""
+    """Why it is empty; of a filled bar alone."""
     first_ms: int = field(default=0, compare=False)
     last_ms: int = field(default=0, compare=False)
 
@@ -49,9 +52,24 @@ class Line:
     broker: str
     symbol: str
     current: Candle | None = None
-    """From the ticks that were sent, before any engine has seen them."""
-    final: Candle | None = None
-    """From the bar topic, read committed."""
+    """From the live topic; without one from the ticks that were sent, before any engine has seen
+    them."""
+    finals: dict[str, Candle] = field(default_factory=dict)
+    """The last of each period, from the bar topics, read committed."""
+
+    @property
+    def name(self) -> str:
+        """For people."""
+        return f"{self.broker} {self.symbol}"
+
+
+@dataclass(slots=True)
+class Counts:
+    """What was seen committed of one period."""
+
+    bars: int = 0
+    filled: int = 0
+    corrections: int = 0
 
 
 @dataclass(slots=True)
@@ -67,13 +85,27 @@ class Board:
 
     Args:
         watermark: whose clock closes, to tell which tick closed a bar.
+        rollups: the longer periods, ascending.
+        live: there is a live topic.
     """
 
     def __init__(
-        self, period: Period, grace_ns: int, price_scale: int, watermark: Watermark
+        self,
+        period: Period,
+        grace_ns: int,
+        price_scale: int,
+        watermark: Watermark,
+        rollups: Sequence[Period] = (),
+        *,
+        live: bool = False,
     ) -> None:
         self.lines: dict[tuple[str, str], Line] = {}
-        self.sent = self.bars = self.late = self.dead = 0
+        self.sent = self.late = self.dead = self.updates = 0
+        self.has_live = live
+        self.counts = {one.name: Counts() for one in (period, *rollups)}
+        self.corrected: tuple[Line, str, int, Candle] | None = None
+        """The last correction: series, period, revision, bar."""
+        self._base = period.name
         self._period_ms = period.length_ns // NS_PER_MS
         self._grace_ms = grace_ns // NS_PER_MS
         self._scale = 10**price_scale
@@ -90,15 +122,17 @@ class Board:
         if tick.price is None or tick.event_ms > wall_ms + _QUARANTINE_MS:
             return
         line = self._line(tick.broker, tick.symbol)
-        start_ms = tick.event_ms - tick.event_ms % self._period_ms
+        if not self.has_live:
+            self._add(line, tick.event_ms, tick.price)
+        self._clock(partition, tick.broker, tick.symbol, tick.event_ms, now_s)
+
+    def _add(self, line: Line, at: int, price: float) -> None:
+        start_ms = at - at % self._period_ms
         candle = line.current
         if candle is None or start_ms > candle.start_ms:
-            price = tick.price
-            at = tick.event_ms
-            line.current = Candle(start_ms, price, price, price, price, 1, at, at)
+            line.current = Candle(start_ms, price, price, price, price, 1, "", at, at)
         elif start_ms == candle.start_ms:
-            candle.add(tick.event_ms, tick.price)
-        self._clock(partition, tick.broker, tick.symbol, tick.event_ms, now_s)
+            candle.add(at, price)
 
     def _line(self, broker: str, symbol: str) -> Line:
         line = self.lines.get((broker, symbol))
@@ -123,16 +157,45 @@ class Board:
     # -- what was seen committed -----------------------------------------------------------
 
     def bar(self, partition: int, bar: dict[str, Any], now_s: float) -> None:
-        """A committed bar was read. ``bar`` as :class:`bar_reader.BarReader` decodes it."""
-        self.bars += 1
+        """A final bar was read. ``bar`` as :class:`bar_reader.BarReader` decodes it."""
+        counts = self.counts[bar["period"]]
+        counts.bars += 1
+        counts.filled += bar["origin"] == "filled"
         line = self._line(bar["broker"], bar["symbol"])
-        high, low, close = (bar[name] / self._scale for name in ("high", "low", "close"))
-        first = bar["open"] / self._scale
-        line.final = Candle(bar["bucket_start"], first, high, low, close, bar["tick_count"])
+        line.finals[bar["period"]] = self._candle(bar)
+        if bar["period"] != self._base or bar["origin"] == "filled":
+            return
         key = self._clock_key(partition, bar["broker"], bar["symbol"])
         closed_s = self._closed_at(key, bar["bucket_end"])
         if closed_s is not None:
             self._latencies.append(now_s - closed_s)
+
+    def correction(self, bar: dict[str, Any]) -> None:
+        """A correction was read."""
+        self.counts[bar["period"]].corrections += 1
+        line, candle = self._line(bar["broker"], bar["symbol"]), self._candle(bar)
+        last = line.finals.get(bar["period"])
+        if last is not None and last.start_ms == candle.start_ms:
+            line.finals[bar["period"]] = candle
+        if bar["origin"] != "filled":
+            self.corrected = line, bar["period"], bar["revision"], candle
+
+    def update(self, bar: dict[str, Any]) -> None:
+        """A live bar was read."""
+        self.updates += 1
+        self._line(bar["broker"], bar["symbol"]).current = self._candle(bar)
+
+    def _candle(self, bar: dict[str, Any]) -> Candle:
+        first, high, low, close = (
+            bar[name] / self._scale for name in ("open", "high", "low", "close")
+        )
+        start_ms, cause = bar["bucket_start"], bar["cause"] or ""
+        return Candle(start_ms, first, high, low, close, bar["tick_count"], cause)
+
+    @property
+    def bars(self) -> int:
+        """Final bars of all periods."""
+        return sum(one.bars for one in self.counts.values())
 
     def _closed_at(self, key: tuple[int, str, str], end_ms: int) -> float | None:
         """When the tick was sent that closed the bucket; None: silence has closed it."""

@@ -7,16 +7,15 @@ from whatever client, can ask.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import Any, Final
+from collections.abc import Iterable, Sequence
+from typing import Final
 
-from barengine.demo.bar_reader import BarReader, Mismatch
-from barengine.demo.expected import Clock, Series, Window, add_tick
+from barengine.demo.expected import Clock, Series, Windows, add_tick
 from barengine.demo.letters import (
     FUTURE,
     Letter,
     Letters,
+    check_beyond,
     check_copy,
     check_dead,
     check_late,
@@ -24,8 +23,11 @@ from barengine.demo.letters import (
     is_late,
     read_letters,
 )
+from barengine.demo.live_check import LiveCheck
 from barengine.demo.records import InputRecord, OutputRecord
 from barengine.demo.report import Difference, Kind, Report
+from barengine.demo.rules import Rules
+from barengine.demo.rung import RungCheck
 from barengine.demo.tick_reader import (
     NoTick,
     RawTick,
@@ -41,24 +43,6 @@ _SURE_PRICE: Final = 0.9
 """At scale 18 decimal(18) ends below 1; ten times that for each decimal less, never too high."""
 _SURE_TIME_MS: Final = 2**42
 """Until the year 2109, and far inside what fits."""
-
-
-@dataclass(frozen=True, slots=True)
-class Rules:
-    """What the engine was told, as far as it decides what a bar is."""
-
-    period: Period
-    grace_ns: int
-    order: Order
-    price_scale: int
-    watermark: Watermark = Watermark.BROKER
-    max_future_ns: int = 300 * 10**9
-    began_ns: int | None = None
-    """Wall clock before the engine began; None: quarantined ticks are believed."""
-    ended_ns: int | None = None
-    """Wall clock after it ended; None: ticks that were not quarantined are believed."""
-    whole: bool = True
-    """It began at the first record of the log, so no bar may be partial."""
 
 
 def check_bars(
@@ -95,7 +79,9 @@ class Checker:
         self, rules: Rules, late: Iterable[OutputRecord], dead: Iterable[OutputRecord]
     ) -> None:
         self._rules = rules
-        self._period_ms = rules.period.length_ns // NS_PER_MS
+        self._lengths_ms = rules.lengths_ms
+        self._period_ms = self._lengths_ms[0]
+        self._corrects = rules.horizon_ns is not None
         self._grace_ms = grace_in_ms(rules.grace_ns)
         self._by_offset = rules.order is Order.OFFSET
         self._sure_price = _SURE_PRICE * 10.0 ** (18 - rules.price_scale)
@@ -147,13 +133,15 @@ class Checker:
             self._wrong_tick(record, f"a dead letter, {no_tick}", "none")
             return
         time_ms, clock = tick.time_ms, series.clock
-        start_ms = time_ms - time_ms % self._period_ms
+        end_ms = time_ms - time_ms % self._period_ms + self._period_ms
         if clock.ms is None or time_ms > clock.ms:
             self._check_future(record, time_ms)
             clock.ms = time_ms
-        elif is_late(start_ms + self._period_ms, self._grace_ms, clock.ms):
+        elif not self._corrects and is_late(end_ms, self._grace_ms, clock.ms):
             self._wrong_tick(record, f"late, the clock being {clock.ms}", "none")
-        add_tick(series.windows, start_ms, time_ms, tick.price, record.offset, self._by_offset)
+        for length_ms, windows in zip(self._lengths_ms, series.rungs, strict=True):
+            start_ms = time_ms - time_ms % length_ms
+            add_tick(windows, start_ms, time_ms, tick.price, record.offset, self._by_offset)
 
     def _read(self, record: InputRecord) -> tuple[Series, RawTick]:
         """The tick and its series.
@@ -182,7 +170,8 @@ class Checker:
             if by_broker:
                 clock = self._clocks.setdefault((partition, broker), clock)
             problem = _problem(broker, symbol)
-            series = Series(partition, broker, symbol, clock, problem)
+            rungs: tuple[Windows, ...] = tuple({} for _ in self._lengths_ms)
+            series = Series(partition, broker, symbol, clock, problem, rungs)
             self._series[partition, broker, symbol] = series
         return series
 
@@ -199,6 +188,8 @@ class Checker:
             self._add_all(
                 check_late(letter, tick.time_ms, self._period_ms, self._grace_ms, series.clock.ms)
             )
+            if self._rules.horizon_ns is not None:
+                self._add_all(check_beyond(letter, self._rules.horizon_ns // NS_PER_MS))
             return
         self._add_all(check_dead(letter, None))
         earliest_ns = self._rules.began_ns
@@ -223,65 +214,40 @@ class Checker:
 
     # -- bars ------------------------------------------------------------------------------
 
-    def finish(self, bars: Iterable[OutputRecord]) -> Report:
-        """Compare all bars with what the ticks make, and say what is left over."""
+    def finish(
+        self,
+        bars: Iterable[OutputRecord],
+        *rollups: Iterable[OutputRecord],
+        corrections: Sequence[Iterable[OutputRecord]] = (),
+        live: Iterable[OutputRecord] = (),
+    ) -> Report:
+        """Compare all bars with what the ticks make, and say what is left over.
+
+        Args:
+            bars: finals of the base window.
+            rollups: finals of every roll-up, in the order of the rules.
+            corrections: of the base window and of every roll-up.
+            live: bars so far.
+        """
         for letters in self._letters.values():
             for letter in letters.values():
                 if not letter.seen:
                     self._report.add(letter.wrong("input record", "one", "none there"))
-        reader = BarReader(self._rules.price_scale)
-        for record in bars:
-            self._check_bar(reader, record)
-        for series in self._series.values():
-            for start_ms, window in series.windows.items():
-                self._report.bars_expected += 1
-                if not window.bars_read:
-                    self._missing(series, start_ms, window)
+        checks = [
+            RungCheck(self._rules, rung, self._report, self._known)
+            for rung in range(len(self._rules.periods))
+        ]
+        for check, records in zip(checks, corrections, strict=False):
+            check.add_corrections(records)
+        for check, records in zip(checks, (bars, *rollups), strict=True):
+            check.add_finals(records)
+        for check in checks:
+            check.finish(self._series.values())
+        LiveCheck(self._rules, self._report, self._known).add(live)
         return self._report
 
-    def _check_bar(self, reader: BarReader, record: OutputRecord) -> None:
-        report = self._report
-        report.bars_read += 1
-        where = (record.key or b"").decode(errors="replace")
-        try:
-            bar = reader.decode(record.value)
-        except ValueError as error:
-            report.add(Difference(Kind.DIFFERENT, where, "value", "a bar", str(error)))
-            return
-        report.in_bars += bar["tick_count"]
-        series = self._series.get((record.partition, bar["broker"], bar["symbol"]))
-        window = series.windows.get(bar["bucket_start"]) if series else None
-        if series is None or window is None:
-            report.counted_twice += bar["tick_count"]
-            place = f"partition {record.partition} offset {record.offset}"
-            report.add(Difference(Kind.EXTRA, where, "ticks", "none of it", f"a bar at {place}"))
-            return
-        window.bars_read += 1
-        if window.bars_read > 1:
-            report.counted_twice += bar["tick_count"]
-            report.add(Difference(Kind.DUPLICATE, where, "bars", "1", str(window.bars_read)))
-            return
-        period = (self._rules.period.name, self._period_ms)
-        wrong = list(reader.mismatches(record, bar, series, window, period, self._rules.whole))
-        series.last_start_ms = bar["bucket_start"]
-        self._count(series.key(bar["bucket_start"]), bar, window, wrong)
-
-    def _count(
-        self, where: str, bar: dict[str, Any], window: Window, wrong: list[Mismatch]
-    ) -> None:
-        report = self._report
-        report.bars_exact += not wrong
-        report.unaccounted += max(0, window.count - bar["tick_count"])
-        report.counted_twice += max(0, bar["tick_count"] - window.count)
-        for number, mismatch in enumerate(wrong):
-            difference = Difference(Kind.DIFFERENT, where, *mismatch)
-            report.explain(difference) if number else report.add(difference)
-
-    def _missing(self, series: Series, start_ms: int, window: Window) -> None:
-        self._report.unaccounted += window.count
-        offsets = f"offsets {window.first_offset} to {window.last_offset}"
-        ticks = f"a bar of {window.count} ticks ({offsets})"
-        self._report.add(Difference(Kind.MISSING, series.key(start_ms), "bar", ticks, "none"))
+    def _known(self, partition: int, broker: str, symbol: str) -> Series | None:
+        return self._series.get((partition, broker, symbol))
 
 
 def _problem(broker: str, symbol: str) -> str | None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import zip_longest
 
 
 @dataclass(slots=True)
@@ -10,6 +12,8 @@ class Clock:
     """The largest event time accepted so far, of one broker or of one series, in a partition."""
 
     ms: int | None = None
+    through_ms: int | None = None
+    """The largest bucket end of a final bar that it has closed, whatever its period."""
 
 
 @dataclass(slots=True)
@@ -26,7 +30,11 @@ class Window:
     last_offset: int
     count: int = 1
     bars_read: int = 0
-    """How many bars with its key were read back."""
+    """How many final bars with its key were read back."""
+
+
+Windows = dict[int, Window]
+"""By start of the bucket in ms."""
 
 
 @dataclass(slots=True)
@@ -39,10 +47,8 @@ class Series:
     clock: Clock
     problem: str | None
     """Why its names make every tick of it a dead letter; None if they are good."""
-    windows: dict[int, Window] = field(default_factory=dict)
-    """By start of the bucket in ms."""
-    last_start_ms: int | None = None
-    """Start of the bar read back last."""
+    rungs: tuple[Windows, ...]
+    """One for each period, the base window first."""
 
     def key(self, start_ms: int) -> str:
         """The key that the bar of this bucket must have."""
@@ -50,7 +56,7 @@ class Series:
 
 
 def add_tick(
-    windows: dict[int, Window],
+    windows: Windows,
     start_ms: int,
     time_ms: int,
     price: float,
@@ -77,6 +83,34 @@ def add_tick(
         w.close = price
     elif by_offset:
         w.close = price
+
+
+@dataclass(frozen=True, slots=True)
+class Flat:
+    """What a bar of an empty bucket must be."""
+
+    close: float
+    """Of the last tick before it."""
+
+
+def flats(
+    series: Series, rung: int, lengths_ms: Sequence[int], through_ms: int, longest_ms: int
+) -> Iterator[tuple[int, Flat]]:
+    """Start and content of the bars of all empty buckets of a continuous rung.
+
+    They follow each bar of the base window, up to the next one's bucket, to what is closed, or
+    to ``longest_ms`` behind its end.
+    """
+    length_ms, base_ms = lengths_ms[rung], lengths_ms[0]
+    base, own = series.rungs[0], series.rungs[rung]
+    starts = sorted(base)
+    for start_ms, following_ms in zip_longest(starts, starts[1:]):
+        end_ms = min(through_ms, start_ms + base_ms + longest_ms)
+        first_ms = start_ms - start_ms % length_ms + length_ms
+        last_ms = end_ms if following_ms is None else min(end_ms, following_ms)
+        for empty_ms in range(first_ms, last_ms - length_ms + 1, length_ms):
+            if empty_ms not in own:
+                yield empty_ms, Flat(base[start_ms].close)
 
 
 def _escape(name: str) -> str:

@@ -99,6 +99,13 @@ def check_late(
         yield letter.wrong("reason watermark", wanted, clock_ms)
 
 
+def check_beyond(letter: Letter, horizon_ms: int) -> Iterator[Difference]:
+    """Where late ticks correct bars, one that does not was too late for that."""
+    lateness_ms = letter.number("lateness_ms")
+    if lateness_ms is not None and lateness_ms < horizon_ms:
+        yield letter.wrong("lateness_ms", f"at least the horizon, {horizon_ms}", lateness_ms)
+
+
 def is_late(end_ms: int, grace_ms: float, clock_ms: int | None) -> bool:
     """Whether event time alone has closed the bucket that ends at ``end_ms``."""
     return clock_ms is not None and end_ms + grace_ms <= clock_ms

@@ -13,7 +13,7 @@ from barengine.demo.session import Play
 from barengine.demo.ticks import Market, Planned, generate
 from barengine.kafka.admin import describe
 from barengine.kafka.client import ConnectionConfig
-from barengine.model import NS_PER_MS, Period, Watermark
+from barengine.model import NS_PER_MS, LatePolicy, Period, Watermark
 from barengine.settings import ENV_PREFIX, Settings, load_settings, parse_duration
 
 _IDLE: Final = "2s"
@@ -36,6 +36,10 @@ class Options:
     http_port: int
     keep: Path | None
     kernel: str
+    rollups: str = ""
+    continuous: str = ""
+    late: str = LatePolicy.TOPIC.value
+    live: str = "off"
 
     @property
     def grace_ms(self) -> int:
@@ -76,6 +80,13 @@ def engine_settings(
         "AUTO_CREATE_TOPICS": "on",
         "HTTP_HOST": "127.0.0.1",
         "HTTP_PORT": str(options.http_port),
+        "LATE_POLICY": options.late,
+        "LIVE": options.live,
+        **{
+            key: periods
+            for key, periods in (("ROLLUPS", options.rollups), ("CONTINUOUS", options.continuous))
+            if periods
+        },
     }
     return load_settings(None, {ENV_PREFIX + key: value for key, value in keys.items()})
 
@@ -92,7 +103,7 @@ def play(options: Options) -> Play:
 
     return Play(
         made_up if options.ticks is None else from_file,
-        f"{options.window} bars, grace {options.grace}",
+        f"{','.join(filter(None, (options.window, options.rollups)))} bars, grace {options.grace}",
         options.seconds,
         options.partitions,
     )

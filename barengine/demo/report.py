@@ -36,18 +36,46 @@ class Difference(NamedTuple):
 
 
 @dataclass(slots=True)
+class PeriodCount:
+    """Records of one period."""
+
+    finals: int = 0
+    filled: int = 0
+    """Finals of empty buckets."""
+    corrections: int = 0
+    open: int = 0
+    """Buckets with ticks whose end has not come: no final is due."""
+
+    def line(self, name: str) -> str:
+        """For people."""
+        parts = [f"{self.finals:,} final bars"]
+        if self.filled:
+            parts.append(f"{self.filled:,} of them filled")
+        if self.corrections:
+            parts.append(f"{self.corrections:,} corrections")
+        if self.open:
+            parts.append(f"{self.open:,} still open")
+        return f"{name}: {', '.join(parts)}"
+
+
+@dataclass(slots=True)
 class Report:
     """Counts over everything checked, and the first differences in full."""
 
     ticks_in: int = 0
     """Input records, the bad ones too."""
     in_bars: int = 0
-    """Sum of tick_count over the bars read."""
+    """Sum of tick_count over the newest bars of the base window."""
+    corrected: int = 0
+    """So many of them came into their bars by corrections."""
     late: int = 0
     dead: int = 0
     bars_read: int = 0
+    """Records, corrections too."""
     bars_expected: int = 0
     bars_exact: int = 0
+    live: int = 0
+    """Bars so far."""
     missing: int = 0
     extra: int = 0
     duplicates: int = 0
@@ -62,6 +90,8 @@ class Report:
     """Ticks in a bar that belong into a letter."""
     differences: list[Difference] = field(default_factory=list)
     """The first of them."""
+    periods: dict[str, PeriodCount] = field(default_factory=dict)
+    """What was read of each."""
 
     @property
     def ok(self) -> bool:
@@ -101,12 +131,19 @@ class Report:
 
     def lines(self) -> list[str]:
         """The verdict for people: the last line says it, the ones before say why."""
-        accounts = (
-            f"{self.ticks_in:,} records in: {self.in_bars:,} in bars, {self.late:,} late, "
-            f"{self.dead:,} dead letters, {self.unaccounted:,} unaccounted for"
-        )
+        corrected = f" ({self.corrected:,} by corrections)" if self.corrected else ""
+        accounts = [
+            f"{self.ticks_in:,} records in: {self.in_bars:,} in bars{corrected}, "
+            f"{self.late:,} late, {self.dead:,} dead letters, {self.unaccounted:,} unaccounted for"
+        ]
+        if len(self.periods) > 1 or any(
+            one.filled or one.corrections for one in self.periods.values()
+        ):
+            accounts += [one.line(name) for name, one in self.periods.items()]
+        if self.live:
+            accounts.append(f"{self.live:,} live bars")
         if self.ok:
-            return [accounts, f"{self.bars_read:,} bars, all exact"]
+            return [*accounts, f"{self.bars_exact:,} bars, all exact"]
         wrong = {
             "missing": self.missing,
             "extra": self.extra,
@@ -119,7 +156,7 @@ class Report:
         }
         found = ", ".join(f"{count:,} {what}" for what, count in wrong.items() if count)
         return [
-            accounts,
+            *accounts,
             *map(str, self.differences),
             f"{self.bars_expected:,} bars expected, {self.bars_exact:,} exact: {found}",
         ]

@@ -76,7 +76,12 @@ class Session:
         self._play = play
         self._view = view
         self._board = Board(
-            settings.period, settings.grace_ns, settings.price_scale, settings.watermark
+            settings.period,
+            settings.grace_ns,
+            settings.price_scale,
+            settings.watermark,
+            settings.rollups,
+            live=settings.live_ns is not None,
         )
         self._status = Status(play.title, "starting the engine", play.seconds)
         self._app = App(settings, kernel)
@@ -180,7 +185,8 @@ class Session:
         """See what is committed, as any reader of the topics would."""
         settings, board = self._settings, self._board
         bars = BarReader(settings.price_scale)
-        topics = [settings.bar_topic, settings.late_topic, settings.dead_topic]
+        topics = [*settings.bar_topics, settings.late_topic, settings.dead_topic]
+        corrections = set(map(settings.corrections_topic, settings.periods))
         async with reader(self._connection, topics, self._play.partitions) as consumer:
             async for topic, record in follow(consumer):
                 if topic == settings.late_topic:
@@ -190,4 +196,9 @@ class Session:
                 else:
                     with suppress(ValueError):  # the check will tell
                         bar = bars.decode(record.value)
-                        board.bar(record.partition, bar, time.monotonic())
+                        if topic in corrections:
+                            board.correction(bar)
+                        elif topic == settings.live_topic:
+                            board.update(bar)
+                        else:
+                            board.bar(record.partition, bar, time.monotonic())

@@ -6,18 +6,21 @@ import asyncio
 import time
 from typing import Any, Final
 
+from barengine.codec.page import decode_page_value
 from barengine.demo.readback import log_ends
 from barengine.engine.state import StateImage
 from barengine.errors import BarengineError
 from barengine.kafka.client import ConnectionConfig
 from barengine.kafka.state_reader import read_state
-from barengine.model import NS_PER_S
+from barengine.model import NS_PER_S, Watermark
 from barengine.service.app import App
 from barengine.settings import Settings
 
 _POLL_S: Final = 0.2
 _PATIENCE_S: Final = 20.0
 """Beyond what silence needs: for commits, and for a machine that is busy."""
+_LONGEST_NS: Final = 60 * NS_PER_S
+"""A roll-up that takes longer is not waited for: its last bars stay open."""
 
 
 class Settling:
@@ -28,7 +31,12 @@ class Settling:
         self._connection = connection
         self._app = app
         idle_ns = settings.idle_timeout_ns or 0
-        self.usual_s = (idle_ns + settings.period.length_ns + settings.grace_ns) / NS_PER_S + 1
+        waited = [one for one in settings.rollups if one.length_ns <= _LONGEST_NS]
+        if settings.watermark is Watermark.SERIES:  # silence closes what has an open window
+            waited = []
+        self._waited = {one.name for one in waited}
+        longest_ns = max([settings.period.length_ns, *(one.length_ns for one in waited)])
+        self.usual_s = (idle_ns + longest_ns + settings.grace_ns) / NS_PER_S + 1
         """Silence counts from the last tick on, and the last bucket may just have begun."""
 
     async def wait(self) -> None:
@@ -62,10 +70,19 @@ class Settling:
         ends = await log_ends(self._connection, settings.input_topic)
         for partition, (_, end) in ends.items():
             records = await read_state(self._connection, settings.state_topic, partition)
-            stored = StateImage.read(records).partition
+            image = StateImage.read(records)
+            stored = image.partition
             if stored is None or not stored.commit_offset == stored.low_water == end:
                 return False
+            if self._waited & _open_periods(image):
+                return False
         return True
+
+
+def _open_periods(image: StateImage) -> set[str]:
+    """Roll-ups of which a bar is open."""
+    pages = (decode_page_value(*names, value) for names, value in image.pages.items())
+    return {period for _, _, _, opened in pages for period, _ in opened}
 
 
 def _idle(task: dict[str, Any]) -> bool:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from barengine.demo.check import Checker, Rules
+from barengine.demo.check import Checker
 from barengine.demo.readback import read_all
 from barengine.demo.records import InputRecord, OutputRecord
 from barengine.demo.report import Report
+from barengine.demo.rules import Rules
 from barengine.kafka.client import ConnectionConfig
 from barengine.settings import Settings
 
@@ -24,17 +25,7 @@ async def check_topics(
     Raises:
         KafkaUnavailableError: a topic could not be read to its end.
     """
-    began_ns, ended_ns = wall_ns
-    rules = Rules(
-        settings.period,
-        settings.grace_ns,
-        settings.order,
-        settings.price_scale,
-        settings.watermark,
-        settings.max_future_ns,
-        began_ns,
-        ended_ns,
-    )
+    rules = Rules.of(settings, *wall_ns)
 
     async def read(topic: str) -> list[OutputRecord]:
         portions = [portion async for portion in read_all(connection, topic, partitions)]
@@ -43,4 +34,11 @@ async def check_topics(
     checker = Checker(rules, await read(settings.late_topic), await read(settings.dead_topic))
     async for records in read_all(connection, settings.input_topic, partitions):
         checker.add_ticks(InputRecord(*record[:5]) for record in records)
-    return checker.finish(await read(settings.bar_topic))
+    finals = [await read(settings.topic_of(period)) for period in settings.periods]
+    corrections = [
+        await read(settings.corrections_topic(period))
+        for period in settings.periods
+        if settings.corrects
+    ]
+    live = [] if settings.live_ns is None else await read(settings.live_topic)
+    return checker.finish(*finals, corrections=corrections, live=live)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -12,11 +12,13 @@ from rich.live import Live
 from rich.text import Text
 
 from barengine.demo.board import Board
-from barengine.demo.table import table
+from barengine.demo.table import clean, price_text, table, time_of
 
 _PLAIN_EVERY_S: Final = 2.0
-_FIXED_LINES: Final = 8
-"""Title, two of headings, a blank one, three below, and the cursor's."""
+_ABOVE: Final = 3
+"""Lines: title and two of headings."""
+_TALL: Final = 14
+"""With fewer lines there are none for each period."""
 
 
 @dataclass(slots=True)
@@ -111,6 +113,7 @@ def plain_line(board: Board, status: Status) -> str:
             f"{status.elapsed_s:3.0f} s",
             f"{board.sent:,} ticks ({status.rate:,.0f}/s)",
             f"{board.bars:,} final bars",
+            *(_periods(board) if _is_ladder(board) else ()),
             f"{board.late:,} late",
             f"{board.dead:,} dead",
             f"closing tick to commit {_latency(board)}",
@@ -124,13 +127,15 @@ def plain_line(board: Board, status: Status) -> str:
 
 def render(board: Board, status: Status, width: int, height: int) -> Text:
     """The whole picture, cut to the terminal: no line wraps, none is below its edge."""
-    room = max(1, height - _FIXED_LINES)
+    below = _below(board, status, brief=height < _TALL)
+    room = max(1, height - _ABOVE - len(below) - 2)  # a blank line, and the cursor's
     lines = sorted(board.lines.values(), key=lambda line: (line.broker, line.symbol))
     hidden = len(lines) - room + 1 if len(lines) > room else 0
-    rows = [_title(status), *table(lines[: len(lines) - hidden], width)]
+    table_ = table(lines[: len(lines) - hidden], width, [*board.counts], live=board.has_live)
+    rows = [_title(status), *table_]
     if hidden:
         rows.append(Text(f" … and {hidden} more series", style="dim"))
-    rows += [Text(""), *_below(board, status)]
+    rows += [Text(""), *below]
     for row in rows:
         row.truncate(width, overflow="ellipsis")
     return Text("\n").join(rows)
@@ -144,16 +149,44 @@ def _title(status: Status) -> Text:
     return Text.assemble((" barengine demo ", "bold"), (rest, "dim"))
 
 
-def _below(board: Board, status: Status) -> list[Text]:
+def _below(board: Board, status: Status, *, brief: bool) -> list[Text]:
+    updates = f"   {board.updates:,} live updates" if board.has_live else ""
     totals = (
-        f" {board.sent:,} ticks sent, {status.rate:,.0f}/s   "
-        f"{board.bars:,} final bars   {board.late:,} late   {board.dead:,} dead letters"
+        f" {board.sent:,} ticks sent, {status.rate:,.0f}/s   {board.bars:,} final bars{updates}"
+        f"   {board.late:,} late   {board.dead:,} dead letters"
     )
-    commit = f" closing tick → bar committed: {_latency(board)}   {_tasks(status)}"
-    return [Text(totals), Text(commit), Text(f" {status.phase}", style="bold")]
+    rows = [totals]
+    if _is_ladder(board) and not brief:
+        rows += [f" {'   '.join(_periods(board))}", f" last correction: {_correction(board)}"]
+    rows.append(f" closing tick → bar committed: {_latency(board)}   {_tasks(status)}")
+    return [*map(Text, rows), Text(f" {status.phase}", style="bold")]
 
 
 # -- words -------------------------------------------------------------------------------------
+
+
+def _is_ladder(board: Board) -> bool:
+    """Whether there is more to tell than how many bars there are."""
+    counts = board.counts.values()
+    return len(counts) > 1 or any(one.filled or one.corrections for one in counts)
+
+
+def _periods(board: Board) -> Iterator[str]:
+    """How many bars of each period there are, of which kind."""
+    for name, one in board.counts.items():
+        filled = f", {one.filled:,} filled" if one.filled else ""
+        corrections = f", {one.corrections:,} corrections" if one.corrections else ""
+        yield f"{name}: {one.bars:,}{filled}{corrections}"
+
+
+def _correction(board: Board) -> str:
+    if board.corrected is None:
+        return "-"
+    line, period, revision, bar = board.corrected
+    return (
+        f"{clean(line.name)} {period} of {time_of(bar)}, revision {revision}: close "
+        f"{price_text(bar.close)}, {bar.ticks:,} ticks"
+    )
 
 
 def _latency(board: Board) -> str:

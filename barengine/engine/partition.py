@@ -14,32 +14,43 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
+from barengine.codec.records import iter_records
 from barengine.engine.rejected import RejectedOffsets
 from barengine.engine.state import (
     PartitionRecord,
     StateImage,
     StateRecord,
+    book_record,
+    book_tombstone,
     broker_record,
     differences,
     partition_record,
     series_record,
     series_tombstone,
 )
-from barengine.engine.stored import StoredWindows
+from barengine.engine.stored import StoredWindows, WindowRecords
+from barengine.engine.turns import Turns
 from barengine.errors import StateError
 from barengine.kernel import (
     BarBlock,
+    Book,
+    BookBlock,
     BrokerState,
     Kernel,
+    Leaf,
     Outcome,
     RecordBatch,
     Reject,
     SeriesBlock,
 )
-from barengine.model import LatePolicy
+from barengine.model import LatePolicy, Reason
 
-_BAR_BYTES: Final = 192
+BAR_BYTES: Final = 192
 """About one bar record with its key: to guess how large the next transaction will be."""
+
+
+_ALL: Final = 2**31 - 1
+"""Bytes of one payload: more than there ever are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,26 +68,47 @@ class Snapshot:
     commit_offset: int
     low_water: int
     seq: int
-    bars: BarBlock
+    leaves: list[Leaf]
+    """Bars, by the topic they go to."""
     late: list[Reject]
     dead: list[Reject]
     dropped: list[Reject]
     """Late ticks under LATE_POLICY=drop: they leave as counts alone."""
+    corrected: list[Reject]
+    """Late ticks that went into corrections: they leave as counts alone."""
     tombstones: list[StateRecord]
-    """Of series, to be written before ``series``: a forgotten one may have come back since."""
+    """Of series, to be written before these: a forgotten one may have come back since."""
     series: SeriesBlock
+    pages: BookBlock | None
+    """None without a book."""
+    windows: WindowRecords
+    """Those that are stored in full, if any."""
     state: list[StateRecord]
     """The rest of the state, the partition's own record last."""
 
     @property
     def records(self) -> int:
-        """About how many records it makes."""
+        """About how many records it makes; a window that is stored counts as one, too."""
         rejects = len(self.late) + len(self.dead)
-        return len(self.bars) + len(self.series) + len(self.tombstones) + rejects
+        bars = sum(len(leaf.block) for leaf in self.leaves)
+        pages = len(self.pages) if self.pages is not None else 0
+        state = len(self.series) + pages + len(self.windows) + len(self.tombstones)
+        return bars + state + rejects
 
     def all_state(self) -> list[StateRecord]:
         """Every state record as an object, in their order: for tests and tools."""
-        return [*self.tombstones, *map(series_record, self.series.states()), *self.state]
+        pages = self.pages.encode(_ALL, 0) if self.pages is not None else []
+        return [
+            *self.tombstones,
+            *map(series_record, self.series.states()),
+            *(
+                StateRecord(record.key or b"", record.value)
+                for one in pages
+                for record in iter_records(one.payload, one.count)
+            ),
+            *self.windows.records(),
+            *self.state,
+        ]
 
 
 @dataclass(slots=True)
@@ -100,6 +132,7 @@ class PartitionEngine:
         start: where to begin without state.
         late_policy: whether late ticks leave, or are only counted.
         restore_max: how many records recovery should have to read again at most.
+        book: what makes other bars of the base bars, loaded; None: nothing does.
 
     Raises:
         StateError: the state and the log, or the state and the settings, do not fit.
@@ -114,13 +147,19 @@ class PartitionEngine:
         start: int,
         late_policy: LatePolicy,
         restore_max: int,
+        book: Book | None = None,
     ) -> None:
         self.kernel = kernel
+        self.book = book
+        self._turns = Turns(kernel, book)
         self._fingerprint = dict(fingerprint)
         self._late_policy = late_policy
         self._pending = _Pending()
         self._rejected = RejectedOffsets(image.rejected)
         self._tombstones: list[StateRecord] = []
+        if book is None:  # what it remembers now would be out of date when there is one again
+            self._tombstones += [book_tombstone(broker) for broker in image.books]
+            self._tombstones += [StateRecord(key, None) for key, _ in image.book_pages]
         self._written: dict[str, BrokerState] = dict(image.brokers)
         stored = image.partition
         if stored is None:
@@ -134,6 +173,7 @@ class PartitionEngine:
         self.low_water = stored.low_water
         self.live_records = 0
         kernel.load(list(image.brokers.values()), list(image.series.values()))
+        self._live_from = max(stored.commit_offset, log.end)
         self._stored = StoredWindows(kernel, image.windows, stored.low_water, restore_max)
 
     @staticmethod
@@ -149,18 +189,24 @@ class PartitionEngine:
     @property
     def pending_bytes(self) -> int:
         """About how large the next transaction is so far, and what waits to be counted."""
-        return self.kernel.pending * _BAR_BYTES + self._pending.size
+        return self._turns.bars * BAR_BYTES + self._pending.size
 
     @property
     def has_output(self) -> bool:
         """Whether bars or rejected records wait to leave, or dropped ones to be counted."""
-        return bool(self.kernel.pending or self._pending.size)
+        return bool(self._pending.size) or self._turns.due
+
+    @property
+    def held(self) -> bool:
+        """Whether no tick can be taken before the next snapshot: it has all that it can hold."""
+        return self._turns.held
 
     def feed(self, batch: RecordBatch, next_offset: int, wall_ns: int) -> Outcome:
         """Take a batch up to ``next_offset`` (which may lie beyond its last record).
 
         Where ``need_schema`` comes back, add that schema to the kernel and feed the same batch
         again: it goes on at ``position``. A batch that lies before ``position`` does nothing.
+        It may end earlier, and does nothing while ``held``: take a snapshot then, feed again.
         """
         if next_offset <= self.position:
             return Outcome(self.position, None, 0, 0, [])
@@ -168,11 +214,17 @@ class PartitionEngine:
             outcome = self._replay(batch, min(next_offset, self.commit_offset))
             if outcome.need_schema is not None or self.position >= next_offset:
                 return outcome
-        outcome = self.kernel.process(batch, self.position, next_offset, wall_ns)
-        self.position = outcome.next_offset
-        self.live_records += outcome.records
-        self._keep(outcome.rejects)
-        self.kernel.drain()
+        return self._live(batch, next_offset, wall_ns)
+
+    def _live(self, batch: RecordBatch, stop: int, wall_ns: int) -> Outcome:
+        outcome = Outcome(self.position, None, 0, 0, [])
+        self._turns.drain()
+        while outcome.need_schema is None and self.position < stop and not self.held:
+            outcome = self.kernel.process(batch, self.position, stop, wall_ns)
+            self.position = outcome.next_offset
+            self.live_records += outcome.records
+            self._keep(outcome.rejects)
+            self._turns.drain()
         return outcome
 
     def skip_to(self, next_offset: int) -> None:
@@ -198,63 +250,101 @@ class PartitionEngine:
                 self._rejected.add(reject.offset)
             if not reject.reason.late:
                 self._pending.dead.append(reject)
-            elif self._late_policy is LatePolicy.TOPIC:
-                self._pending.late.append(reject)
-            else:
+            elif self._late_policy is LatePolicy.DROP:
                 kept = reject._replace(key=None, value=None, headers=b"")
                 self._pending.dropped.append(kept)
+            elif self._corrects(reject):
+                self._turns.correct(reject)
+            else:
+                self._pending.late.append(reject)
             # dropped ones weigh too: a flood of them must not pile up until the next commit
             size = len(kept.key or b"") + len(kept.value or b"") + len(kept.headers)
-            self._pending.size += size + _BAR_BYTES
+            self._pending.size += size + BAR_BYTES
+
+    def _corrects(self, late: Reject) -> bool:
+        """Whether its bar may take it still; one outside sessions has none."""
+        outside = late.reason is Reason.OUT_OF_SESSION_LATE
+        return self._late_policy is LatePolicy.CORRECT and not outside
 
     def observe(self, observed_ns: int) -> None:
         """Observed silence in total so far; closes what a silent broker left open."""
         if not self.replaying:
             self.kernel.advance(observed_ns)
+            self._turns.drain()
 
     def resume_silence(self, wall_ns: int) -> None:
         """Nothing arrived since the last owner's: the time since then was silence too."""
         self.kernel.resume_silence(wall_ns)
 
-    def evict(self, before_wall_ns: int) -> None:
-        """Forget series that were silent since; their stored records become tombstones.
+    def evict(self, before_wall_ns: int, ttl_ns: int) -> None:
+        """Forget series that were silent since, and in the book those that were for ``ttl_ns`` of
+        event time; their stored records become tombstones.
 
         Without effect in replay: what is open at C is not known yet.
         """
         if self.replaying:
             return
-        self._tombstones += [
-            series_tombstone(*names) for names in self.kernel.evict(before_wall_ns)
-        ]
+        gone = self.kernel.evict(before_wall_ns)
+        self._tombstones += [series_tombstone(*names) for names in gone]
+        if self.book is not None:
+            self._tombstones += [StateRecord(key, None) for key in self.book.evict(ttl_ns)]
 
-    def snapshot(self) -> Snapshot:
+    def reschedule(self) -> None:
+        """The trading calendar has changed: ask it again."""
+        self.kernel.reschedule()
+        if self.book is not None:
+            self.book.reschedule()
+
+    def take_live(self) -> BarBlock | None:
+        """Bars so far that have changed since they were last given.
+
+        None until everything is read that the log held at recovery: another engine may have given
+        bars of it, and these must not be followed by bars of fewer ticks.
+        """
+        if self.position < self._live_from:
+            return None
+        self._turns.drain()
+        return self.kernel.take_live()
+
+    def give_live_again(self) -> None:
+        """What :meth:`take_live` gave was lost: the next call gives every bar so far."""
+        self.kernel.give_live_again()
+
+    def snapshot(self, *, may_store: bool = True) -> Snapshot:
         """Close everything due and take all that one transaction must carry.
 
         The engine goes on as if it had been committed: if the transaction fails, the engine
         must be thrown away and recovered.
+
+        Args:
+            may_store: whether open windows may be stored; a later transaction can do it.
 
         Raises:
             RuntimeError: still in replay; C would go back and half-read windows would close.
         """
         if self.replaying:
             raise RuntimeError(f"no snapshot at {self.position}, before C {self.commit_offset}")
-        self.kernel.drain()
-        windows = self._stored.take_records(self.position, self._reach())
+        self._turns.drain()
+        windows = self._stored.take(self.position, self._reach(), may_store)
         self.low_water = self._reach()
         self.commit_offset = self.position
         self.seq += 1
         pending, self._pending = self._pending, _Pending()
+        taken = self._turns.take()
         return Snapshot(
             self.commit_offset,
             self.low_water,
             self.seq,
-            self.kernel.take_bars(),
-            pending.late,
+            taken.leaves,
+            pending.late + taken.refused,
             pending.dead,
             pending.dropped,
+            taken.corrected,
             self._take_tombstones(),
-            self.kernel.take_series(),
-            windows + self._take_state(),
+            taken.series,
+            taken.pages,
+            windows,
+            self._take_state(),
         )
 
     def _reach(self) -> int:
@@ -272,6 +362,8 @@ class PartitionEngine:
             if self._written.get(state.broker) != state:
                 self._written[state.broker] = state
                 records.append(broker_record(state))
+        if self.book is not None:
+            records += map(book_record, self.book.take_starts())
         records += self._rejected.take_records(self.low_water)
         own = PartitionRecord(
             self.commit_offset,

@@ -6,13 +6,18 @@ are written in the transaction whose bars they belong to. Keys are text, parts j
     partition            PartitionRecord   C, L, seq and the fingerprint: the only truth
     broker|NAME          BrokerState       clocks of one broker
     series|NAME|SYMBOL   SeriesState       only under WATERMARK=series
+    book|NAME            BookStart         only with roll-ups, continuous bars or corrections: since
+                                           when the book has seen a broker
+    page|NAME|SYMBOL     SeriesPage        with the same: what the book remembers of a series
+    kept|NAME|SYMBOL|PERIOD|START          only with corrections: a bar that late ticks can correct
     rejected|BLOCK       ranges            offsets >= L that were rejected for a revocable reason
     windows|BLOCK        StoredBlock       open windows, where [L, C) would be longer than
                                            RESTORE_MAX without them
 
 A value is one version byte, then the Avro binary of the schemas below; a tombstone forgets.
 No record grows without bound: a ``rejected`` record covers 65536 offsets, a ``windows`` record
-has 64 KiB, the others are of one name.
+has 64 KiB, the others are of one name; a page has a bar for each period. With corrections there is
+a kept bar for each bucket of CORRECTION_HORIZON.
 """
 
 from __future__ import annotations
@@ -26,6 +31,7 @@ from typing import Any, Final, NamedTuple
 
 import fastavro
 
+from barengine.codec.page import encode_page_key
 from barengine.codec.state import (
     VERSION,
     decode_series_value,
@@ -33,7 +39,7 @@ from barengine.codec.state import (
     encode_series_value,
 )
 from barengine.errors import UnreadableStateError
-from barengine.kernel import BrokerState, SeriesState, WindowBlock
+from barengine.kernel import Book, BookStart, BrokerState, SeriesState, WindowBlock
 from barengine.naming import join, split
 
 
@@ -74,7 +80,7 @@ class StoredBlock:
         return WindowBlock(self.count, self.content)
 
 
-def _schema(name: str, fields: Iterable[tuple[str, str]]) -> Any:
+def _schema(name: str, fields: Iterable[tuple[str, object]]) -> Any:
     return fastavro.parse_schema(
         {
             "type": "record",
@@ -93,11 +99,16 @@ _PARTITION: Final = _schema(
     ),
 )
 _BROKER: Final = _schema("Broker", [(name, "long") for name in BrokerState._fields[1:]])
+_BOOK: Final = _schema(
+    "Book",
+    [("horizon_ns", "long"), ("since_ns", "long"), ("begins", {"type": "map", "values": "long"})],
+)
 _WINDOWS: Final = _schema("Windows", [("as_of", "long"), ("count", "long"), ("content", "bytes")])
 _RANGES: Final = fastavro.parse_schema({"type": "array", "items": "long"})
 
 PARTITION_KEY: Final = b"partition"
 _SERIES_PREFIX: Final = b"series|"
+_BOOK_PREFIXES: Final = (b"page|", b"kept|")
 
 
 def _encode(schema: Any, value: Any) -> bytes:
@@ -159,8 +170,40 @@ def series_record(state: SeriesState) -> StateRecord:
 
 
 def is_series(key: bytes | None) -> bool:
-    """Whether a record of this key speaks of one series."""
+    """Whether a record of this key is a SeriesState."""
     return key is not None and key.startswith(_SERIES_PREFIX)
+
+
+def is_page(key: bytes | None) -> bool:
+    """Whether a record of this key is a SeriesPage, or one of its kept bars."""
+    return key is not None and key.startswith(_BOOK_PREFIXES)
+
+
+def load_pages(book: Book, records: Iterable[tuple[bytes | None, bytes | None]]) -> None:
+    """Put pages back into a book; other records and tombstones are passed over.
+
+    Raises:
+        UnreadableStateError: one is damaged, or another release wrote it.
+    """
+    for key, value in records:
+        if key is None or value is None or not is_page(key):
+            continue
+        _check_version(key, value)
+        try:
+            book.load_pages([(key, value)])
+        except ValueError as error:
+            raise _damaged(key, str(error)) from error
+
+
+def book_record(start: BookStart) -> StateRecord:
+    """Encode since when a broker is in the book."""
+    content = start._asdict()
+    return StateRecord(join("book", content.pop("broker")).encode(), _encode(_BOOK, content))
+
+
+def book_tombstone(broker: str) -> StateRecord:
+    """Forget since when a broker is in the book."""
+    return StateRecord(join("book", broker).encode(), None)
 
 
 def series_tombstone(broker: str, symbol: str) -> StateRecord:
@@ -189,6 +232,11 @@ class StateImage:
     partition: PartitionRecord | None = None
     brokers: dict[str, BrokerState] = field(default_factory=dict)
     series: dict[tuple[str, str], SeriesState] = field(default_factory=dict)
+    books: dict[str, BookStart] = field(default_factory=dict)
+    pages: dict[tuple[str, str], bytes] = field(default_factory=dict)
+    """As they were written: only a book reads them."""
+    kept: dict[bytes, bytes] = field(default_factory=dict)
+    """Kept bars by their keys, as they were written."""
     rejected: dict[int, list[tuple[int, int]]] = field(default_factory=dict)
     windows: dict[int, StoredBlock] = field(default_factory=dict)
 
@@ -222,28 +270,60 @@ class StateImage:
             kind, *names = split((key or b"").decode())
         except ValueError as error:
             raise UnreadableStateError(f"state record key {key!r} cannot be read") from error
+        if not self._apply(kind, names, key or b"", value):
+            raise UnreadableStateError(f"state record key {key!r} is of no known kind")
+
+    def _apply(self, kind: str, names: list[str], key: bytes, value: bytes | None) -> bool:
+        """Whether there is such a kind."""
         match kind, names:
             case "partition", []:
-                self._apply_partition(key or b"", value)
+                self._apply_partition(key, value)
+            case "rejected", [block] if block.isdecimal():
+                self._apply_ranges(int(block), key, value)
             case "broker", [broker]:
                 self.brokers.pop(broker, None)
                 if value is not None:
-                    clocks = _decode(_BROKER, key or b"", value)
+                    clocks = _decode(_BROKER, key, value)
                     self.brokers[broker] = BrokerState(broker=broker, **clocks)
             case "series", [broker, symbol]:
                 self.series.pop((broker, symbol), None)
                 if value is not None:
-                    clocks = _decode_series(key or b"", value)
+                    clocks = _decode_series(key, value)
                     self.series[broker, symbol] = SeriesState(broker, symbol, *clocks)
-            case "rejected", [block] if block.isdecimal():
-                self._apply_ranges(int(block), key or b"", value)
             case "windows", [block] if block.isdecimal():
                 self.windows.pop(int(block), None)
                 if value is not None:
-                    stored = StoredBlock(**_decode(_WINDOWS, key or b"", value))
-                    self.windows[int(block)] = stored
+                    self.windows[int(block)] = StoredBlock(**_decode(_WINDOWS, key, value))
             case _:
-                raise UnreadableStateError(f"state record key {key!r} is of no known kind")
+                return self._apply_book(kind, names, key, value)
+        return True
+
+    def _apply_book(self, kind: str, names: list[str], key: bytes, value: bytes | None) -> bool:
+        match kind, names:
+            case "book", [broker]:
+                self.books.pop(broker, None)
+                if value is not None:
+                    start = _decode(_BOOK, key, value)
+                    self.books[broker] = BookStart(broker=broker, **start)
+            case "page", [broker, symbol]:
+                self.pages.pop((broker, symbol), None)
+                if value is not None:
+                    _check_version(key, value)
+                    self.pages[broker, symbol] = value
+            case "kept", [_, _, _, _]:
+                self.kept.pop(key, None)
+                if value is not None:
+                    _check_version(key, value)
+                    self.kept[key] = value
+            case _:
+                return False
+        return True
+
+    @property
+    def book_pages(self) -> list[tuple[bytes, bytes]]:
+        """Key and value of pages and kept bars, for :func:`load_pages`."""
+        pages = [(encode_page_key(*names), value) for names, value in self.pages.items()]
+        return [*pages, *self.kept.items()]
 
     def _apply_partition(self, key: bytes, value: bytes | None) -> None:
         if value is None:

@@ -6,12 +6,12 @@ later. docs/recovery.md has the argument.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from barengine.engine.state import StateRecord, StoredBlock, windows_record
 from barengine.errors import UnreadableStateError
-from barengine.kernel import Kernel
+from barengine.kernel import Kernel, OpenWindows
 
 BLOCK_BYTES: Final = 65_536
 """Of a state record: some 800 windows, so that 100 000 of them are no crowd of records."""
@@ -53,24 +53,59 @@ class StoredWindows:
                 f"a state record 'windows|0' to 'windows|{numbers[-1]}' is damaged: {error}"
             ) from error
 
-    def take_records(self, commit_offset: int, low_water: int) -> list[StateRecord]:
-        """State records for a commit at C whose windows reach back to L.
+    def take(self, commit_offset: int, low_water: int, may_store: bool) -> WindowRecords:
+        """What a commit at C whose windows reach back to L must write of them.
 
-        Where they reach too far, all windows are stored and L is C from here on.
+        Where they reach too far, and they may be, all windows are stored and L is C from here on.
+        The records have to be made before the next commit takes its own.
         """
-        if commit_offset - low_water > self._restore_max:
-            return self._replace(self._store(commit_offset))
+        if may_store and commit_offset - low_water > self._restore_max:
+            windows = self._kernel.store_windows(commit_offset)
+            return WindowRecords(self, self._count, windows, commit_offset)
         if self._count and not self._kernel.stored_open:
-            return self._replace([])
-        return []
+            return WindowRecords(self, self._count)
+        return WindowRecords(self, 0)
 
-    def _store(self, as_of: int) -> list[StoredBlock]:
-        blocks = self._kernel.store_windows(as_of, BLOCK_BYTES)
-        return [StoredBlock(as_of, block.count, block.content) for block in blocks]
+    def wrote(self, blocks: int) -> None:
+        """So many blocks are in the state now."""
+        self._count = blocks
 
-    def _replace(self, blocks: list[StoredBlock]) -> list[StateRecord]:
-        """Write the blocks over those of last time; tombstones for the rest of them."""
+
+class WindowRecords:
+    """State records of one commit, not made yet: hundreds of thousands of windows take their time.
+
+    Args:
+        before: blocks that the state holds, which are written over.
+        windows: to be stored; None: none.
+        as_of: C of that commit.
+    """
+
+    def __init__(
+        self,
+        owner: StoredWindows,
+        before: int,
+        windows: OpenWindows | None = None,
+        as_of: int = 0,
+    ) -> None:
+        self._owner = owner
+        self._before = before
+        self._windows = windows
+        self._as_of = as_of
+
+    def __len__(self) -> int:
+        """How many windows are stored."""
+        return 0 if self._windows is None else len(self._windows)
+
+    def records(self) -> list[StateRecord]:
+        """Make them, in any thread: the new blocks, and tombstones for the rest of the old ones."""
+        if self._windows is None and not self._before:
+            return []
+        found = [] if self._windows is None else self._windows.pack(BLOCK_BYTES)
+        blocks = [StoredBlock(self._as_of, one.count, one.content) for one in found]
+        self._owner.wrote(len(blocks))
+        return self._records(blocks)
+
+    def _records(self, blocks: Sequence[StoredBlock]) -> list[StateRecord]:
         records = [windows_record(number, block) for number, block in enumerate(blocks)]
-        left_over = range(len(blocks), self._count)
-        self._count = len(blocks)
+        left_over = range(len(blocks), self._before)
         return records + [windows_record(number, None) for number in left_over]

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
 from typing import Any, Final
 
 from aiokafka import errors as kafka
@@ -17,9 +16,10 @@ from aiokafka.protocol.metadata import MetadataRequest
 
 from barengine.errors import BarengineError, ConfigurationError, KafkaUnavailableError
 from barengine.kafka.client import ConnectionConfig
+from barengine.kafka.topic import BROKER_DEFAULT as BROKER_DEFAULT
+from barengine.kafka.topic import TopicInfo as TopicInfo
+from barengine.kafka.topic import TopicSpec as TopicSpec
 from barengine.kafka.translate import summary, translate
-
-BROKER_DEFAULT: Final = -1
 
 _REQUEST_MS: Final = 15_000
 _CREATE_S: Final = 30.0
@@ -28,36 +28,11 @@ _WAITS_S: Final = (0.2, 0.5, 1.0, 2.0, 5.0)
 """Between attempts to reach a broker; the last one repeats."""
 
 _NO_LEADER: Final = -1
-_CONFIG: Final = (
-    "max.message.bytes",
-    "cleanup.policy",
-    "retention.ms",
-    "message.timestamp.after.max.ms",
-)
+_REPLICAS: Final = 3
+"""Where a partition's metadata lists its replicas."""
 
-
-@dataclass(frozen=True, slots=True)
-class TopicInfo:
-    """A topic as it is. ``cleanup_policy`` in Kafka's words, such as ``compact,delete``."""
-
-    name: str
-    partitions: int
-    max_message_bytes: int
-    cleanup_policy: str
-    retention_ms: int
-    """-1: unlimited."""
-    timestamp_after_max_ms: int | None
-    """How far ahead of its clock the broker takes a record's timestamp; None before Kafka 3.6."""
-
-
-@dataclass(frozen=True, slots=True)
-class TopicSpec:
-    """A topic as it shall be; BROKER_DEFAULT leaves a number to the broker."""
-
-    name: str
-    partitions: int
-    replication_factor: int = BROKER_DEFAULT
-    config: Mapping[str, str] = field(default_factory=dict)
+_SET_ON_THE_TOPIC: Final = 1
+"""DYNAMIC_TOPIC_CONFIG, a setting's source in DescribeConfigs."""
 
 
 async def describe(connection: ConnectionConfig, topics: Sequence[str]) -> dict[str, TopicInfo]:
@@ -66,9 +41,9 @@ async def describe(connection: ConnectionConfig, topics: Sequence[str]) -> dict[
     Raises:
         KafkaUnavailableError, ConfigurationError: no answer, or not allowed.
     """
-    async with _admin(connection, "describing topics") as admin:
-        counts = await _partition_counts(admin, topics)
-        return {name: await _info(admin, name, count) for name, count in counts.items()}
+    async with admin_client(connection, "describing topics") as admin:
+        found = await _found(admin, topics)
+        return {name: await _info(admin, name, known) for name, known in found.items()}
 
 
 async def create(connection: ConnectionConfig, specs: Sequence[TopicSpec]) -> None:
@@ -80,7 +55,7 @@ async def create(connection: ConnectionConfig, specs: Sequence[TopicSpec]) -> No
     """
     if not specs:
         return
-    async with _admin(connection, "making topics") as admin:
+    async with admin_client(connection, "making topics") as admin:
         new = [
             NewTopic(
                 spec.name,
@@ -92,6 +67,7 @@ async def create(connection: ConnectionConfig, specs: Sequence[TopicSpec]) -> No
             )
             for spec in specs
         ]
+        await controller_known(admin)
         response = await admin.create_topics(new, timeout_ms=_REQUEST_MS)
         for name, code, message in response.topic_errors:
             _check_created(name, kafka.for_code(code), message)
@@ -104,7 +80,7 @@ async def group_members(connection: ConnectionConfig, group: str) -> list[str]:
     Raises:
         KafkaUnavailableError, ConfigurationError: no answer, or not allowed.
     """
-    async with _admin(connection, f"looking at the group {group}") as admin:
+    async with admin_client(connection, f"looking at the group {group}") as admin:
         async with asyncio.timeout(_CREATE_S):  # the first group of a cluster waits for its topic
             while True:
                 try:
@@ -123,7 +99,7 @@ async def wait_for_broker(connection: ConnectionConfig, on_wait: Callable[[str],
     """
     for attempt in range(10**9):
         try:
-            async with _admin(connection, f"connecting to {connection.bootstrap_servers}"):
+            async with admin_client(connection, f"connecting to {connection.bootstrap_servers}"):
                 return
         except KafkaUnavailableError as error:
             reason = await _reason(connection) or str(error)
@@ -133,7 +109,12 @@ async def wait_for_broker(connection: ConnectionConfig, on_wait: Callable[[str],
 
 
 @asynccontextmanager
-async def _admin(connection: ConnectionConfig, doing: str) -> AsyncIterator[Any]:
+async def admin_client(connection: ConnectionConfig, doing: str) -> AsyncIterator[Any]:
+    """An admin client of aiokafka for one piece of work.
+
+    Raises:
+        KafkaUnavailableError, ConfigurationError: what goes wrong while ``doing`` it.
+    """
     admin = AIOKafkaAdminClient(**connection.kwargs(), request_timeout_ms=_REQUEST_MS)
     try:
         await admin.start()
@@ -146,6 +127,18 @@ async def _admin(connection: ConnectionConfig, doing: str) -> AsyncIterator[Any]
         await admin.close()
 
 
+async def controller_known(admin: Any) -> None:
+    """Return when the cluster says who its controller is: aiokafka does not ask a second time.
+
+    Raises:
+        TimeoutError: nobody is; :func:`admin_client` translates it.
+    """
+    async with asyncio.timeout(_CREATE_S):
+        while admin._client.cluster.controller is None:
+            await admin._client.force_metadata_update()
+            await asyncio.sleep(_POLL_S)
+
+
 async def _topics(admin: Any, topics: Sequence[str]) -> list[Any]:
     """Metadata of topics; ``AIOKafkaAdminClient.describe_topics`` would make missing ones."""
     client = admin._client
@@ -154,32 +147,31 @@ async def _topics(admin: Any, topics: Sequence[str]) -> list[Any]:
     return list(response.topics)
 
 
-async def _partition_counts(admin: Any, topics: Sequence[str]) -> dict[str, int]:
-    counts = {}
+async def _found(admin: Any, topics: Sequence[str]) -> dict[str, list[Any]]:
+    """The partitions of those topics that exist, as the metadata tells them."""
+    found = {}
     for code, name, _, partitions in await _topics(admin, topics):
         error = kafka.for_code(code)
         if error is kafka.NoError:
-            counts[name] = len(partitions)
+            found[name] = partitions
         elif error is not kafka.UnknownTopicOrPartitionError:
             raise translate(error(name), f"describing topic {name}")
-    return counts
+    return found
 
 
-async def _info(admin: Any, name: str, partitions: int) -> TopicInfo:
-    wanted = ConfigResource(ConfigResourceType.TOPIC, name, dict.fromkeys(_CONFIG, ""))
-    [response] = await admin.describe_configs([wanted])
+async def _info(admin: Any, name: str, partitions: Sequence[Any]) -> TopicInfo:
+    resource = ConfigResource(ConfigResourceType.TOPIC, name)
+    [response] = await admin.describe_configs([resource])
     [(code, _, _, _, entries)] = response.resources
     if code:
         raise translate(kafka.for_code(code)(name), f"describing topic {name}")
-    values = {entry[0]: entry[1] for entry in entries}
-    max_message_bytes, cleanup_policy, retention_ms, after_max_ms = map(values.get, _CONFIG)
+    known = {key: (value, source) for key, value, _, source, *_ in entries if value is not None}
     return TopicInfo(
         name,
-        partitions,
-        int(max_message_bytes or 0),
-        cleanup_policy or "",
-        int(retention_ms or BROKER_DEFAULT),
-        int(after_max_ms) if after_max_ms else None,
+        len(partitions),
+        len(partitions[0][_REPLICAS]) if partitions else 0,
+        {key: value for key, (value, _) in known.items()},
+        frozenset(key for key, (_, source) in known.items() if source == _SET_ON_THE_TOPIC),
     )
 
 

@@ -57,7 +57,7 @@ class ConnectionConfig:
             "security_protocol": protocol,
         }
         if protocol.endswith("SSL"):
-            common["ssl_context"] = _ssl_context(
+            common["ssl_context"] = ssl_context(
                 self.ssl_cafile, self.ssl_certfile, self.ssl_keyfile
             )
         if protocol.startswith("SASL"):
@@ -82,25 +82,30 @@ def _text(value: object) -> str | None:
 
 
 @lru_cache(maxsize=8)  # reading the system's authorities takes longer than a TLS handshake
-def _ssl_context(cafile: str | None, certfile: str | None, keyfile: str | None) -> ssl.SSLContext:
+def ssl_context(
+    cafile: str | None, certfile: str | None, keyfile: str | None, keys: str = "BARENGINE_SSL"
+) -> ssl.SSLContext:
+    """What a client shows and trusts; ``keys`` is how the settings of these files begin.
+
+    Raises:
+        ConfigurationError: a certificate or key cannot be used.
+    """
     try:
         context = ssl.create_default_context(cafile=cafile)
     except (OSError, ValueError) as error:  # SSLError is an OSError
         raise ConfigurationError(
-            f"BARENGINE_SSL_CAFILE={cafile}: cannot be read as certificates: {error}"
+            f"{keys}_CAFILE={cafile}: cannot be read as certificates: {error}"
         ) from error
     if certfile is None:
         if keyfile is not None:
-            raise ConfigurationError(
-                f"BARENGINE_SSL_KEYFILE={keyfile} needs BARENGINE_SSL_CERTFILE"
-            )
+            raise ConfigurationError(f"{keys}_KEYFILE={keyfile} needs {keys}_CERTFILE")
         return context
     try:
         context.load_cert_chain(certfile, keyfile, password=_no_password)
     except (OSError, ValueError) as error:
-        key = "" if keyfile is None else f", BARENGINE_SSL_KEYFILE={keyfile}"
+        key = "" if keyfile is None else f", {keys}_KEYFILE={keyfile}"
         raise ConfigurationError(
-            f"BARENGINE_SSL_CERTFILE={certfile}{key}: cannot be used: {error}"
+            f"{keys}_CERTFILE={certfile}{key}: cannot be used: {error}"
         ) from error
     return context
 

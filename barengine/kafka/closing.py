@@ -66,6 +66,39 @@ async def close_client(client: Any) -> None:
     await asyncio.gather(closing, return_exceptions=True)
 
 
+async def throw_away(producer: Any) -> None:
+    """End an ``AIOKafkaProducer`` at once: nothing that waits is sent. Raises nothing, takes
+    bounded time."""
+    producer._closed = True  # what stop() would say first; it could wait for ever after that
+    await cancel_tasks_of(producer._sender, producer._message_accumulator)
+    _forget(producer)
+    await close_client(producer.client)
+
+
+def retrieve(future: asyncio.Future[Any]) -> None:
+    """Without this asyncio would report the error as one that nobody has seen."""
+    if not future.cancelled():
+        future.exception()
+
+
+def _forget(producer: Any) -> None:
+    """Settle everything that still waits inside, and fetch every error."""
+    accumulator = producer._message_accumulator
+    batches = [one for queue in accumulator._batches.values() for one in queue]
+    batches += accumulator._pending_batches
+    # A batch waiting to be sent again has left this set, but its callback takes it out once more.
+    accumulator._pending_batches.update(batches)
+    transactions = producer._txn_manager
+    futures = [] if transactions is None else [transactions._transaction_waiter]
+    for batch in batches:
+        futures += (batch.future, batch._drain_waiter)
+    for future in futures:
+        if future is not None and not future.done():
+            future.cancel()
+        elif future is not None:
+            retrieve(future)
+
+
 async def cancel_tasks_of(*owners: object) -> None:
     """Cancel every task that runs a method of one of these objects, and wait for them.
 

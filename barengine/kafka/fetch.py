@@ -10,8 +10,9 @@ errors and sockets stay aiokafka's; every other consumer of the process stays as
 
 from __future__ import annotations
 
+import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from types import FunctionType, MethodType
 from typing import Any, Final
 
@@ -40,7 +41,10 @@ _NAMES: Final = {
         *("timestamp", "highwater", "lso"),
     ),
     "fetched_records": ("FetchResult", "_records", "getall", "has_more", "check_raise"),
-    "_get_actions_per_node": ("_records", "calculate_backoff", "paused", "position"),
+    "_get_actions_per_node": (
+        *("_records", "calculate_backoff", "paused", "position"),
+        *("_select_read_replica", "_in_flight"),
+    ),
 }
 """Names that the functions we rebuild or feed must still use, or our classes are never asked."""
 
@@ -53,8 +57,11 @@ Otherwise it would ask for the other partitions alone, and if those are idle the
 waits for its next fetch until that request has timed out."""
 
 _PARTIAL_WAIT_MS: Final = 20
-"""Longest wait at the broker while a partition is paused, for the same reason: it may be resumed
-at any moment, and there is only one request per node."""
+"""Longest wait at the broker while it is not asked for a partition, for the same reason: that one
+may be resumed at any moment, and there is only one request per node."""
+
+_PASSES: Final = 8
+"""Of the event loop: aiokafka needs six from an answer to the request that follows it."""
 
 _GRACE_NS: Final = 500_000_000
 """How much later than the fetch wait an answer may come and still show silence."""
@@ -78,6 +85,7 @@ class FetchHook:
         self._clock = clock
         self._cap_ns = fetcher._fetch_max_wait_ms * 1_000_000 + _GRACE_NS
         self._watches: dict[TopicPartition, PartitionWatch] = {}
+        self._under_way = 0
         fetcher._prefetch_backoff = _UNREAD_HOLDS_S
         self._request = _rebuilt("_proc_fetch_request", fetcher)
         fetcher._proc_fetch_request = self._observed_request
@@ -90,7 +98,25 @@ class FetchHook:
             found = self._watches[tp] = PartitionWatch(self._cap_ns)
         return found
 
+    async def ask_ahead(self) -> None:
+        """Give the event loop back until a request is under way, or none is to be expected.
+
+        Whoever is going to keep the loop busy waits for this first: the broker then works at the
+        next answer meanwhile, instead of both sides waiting in turn. Takes microseconds.
+        """
+        for _ in range(_PASSES):
+            await asyncio.sleep(0)
+            if self._under_way:
+                return
+
     async def _observed_request(self, assignment: Any, node_id: int, request: Any) -> bool:
+        self._under_way += 1
+        try:
+            return await self._observed(assignment, node_id, request)
+        finally:
+            self._under_way -= 1
+
+    async def _observed(self, assignment: Any, node_id: int, request: Any) -> bool:
         asked = [
             (TopicPartition(topic, partition), offset)
             for topic, partitions in request.topics
@@ -98,7 +124,7 @@ class FetchHook:
         ]
         for tp, _ in asked:  # set again by a successful answer, and by nothing else
             assignment.state_value(tp).timestamp = None
-        if any(assignment.state_value(tp).paused for tp in assignment.tps):
+        if self._left_out(assignment, node_id, asked):
             request._max_wait_ms = min(request._max_wait_ms, _PARTIAL_WAIT_MS)
         has_data: bool = await self._request(assignment, node_id, request)
         now_ns = self._clock()
@@ -106,6 +132,14 @@ class FetchHook:
             for tp, offset in asked:
                 self._answered(tp, offset, assignment.state_value(tp), now_ns)
         return has_data
+
+    def _left_out(
+        self, assignment: Any, node_id: int, asked: Collection[tuple[TopicPartition, int]]
+    ) -> set[TopicPartition]:
+        """Partitions of a node that it is not asked for: paused when that was decided, and some
+        perhaps resumed since."""
+        of = self._fetcher._select_read_replica
+        return {tp for tp in assignment.tps if of(tp) == node_id} - {tp for tp, _ in asked}
 
     def _answered(self, tp: TopicPartition, offset: int, state: Any, now_ns: int) -> None:
         watch = self.watch(tp)

@@ -16,6 +16,8 @@ from aiokafka.conn import CloseReason
 from aiokafka.protocol.fetch import FetchRequest
 from aiokafka.protocol.group import JoinGroupRequest, SyncGroupRequest
 
+from barengine.kafka.frames import frames_of
+
 ANSWER_MS: Final = 10_000
 """For connecting, and for every request that a broker answers at once."""
 
@@ -49,6 +51,7 @@ def answer_in_time(client: Any, join_s: float) -> None:
         conn._request_timeout = limits.get(type(request), ANSWER_MS / 1000)
         if not isinstance(request, FetchRequest):
             return await send(node_id, request, group=group)
+        frames_of(conn._reader)  # a large answer is to come
         watch = _Watch(conn)
         try:
             return await send(node_id, request, group=group)
@@ -83,4 +86,4 @@ class _Watch:
         reader, waiting = self._conn._reader, self._conn._requests
         if reader is None or not waiting:
             return None
-        return waiting[0][0], len(reader._buffer)
+        return waiting[0][0], frames_of(reader).held

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
-from typing import Any, Final
+from collections.abc import Awaitable
+from typing import Any, Final, Self
 
 from barengine.errors import (
     BarengineError,
@@ -12,10 +14,15 @@ from barengine.errors import (
     SchemaError,
 )
 from barengine.kafka.avro_references import Named, inline
-from barengine.settings import mask_url
+from barengine.kafka.registry_access import KEYS, Access, client_options
+from barengine.kafka.registry_errors import no_answer, refused
+from barengine.settings import Settings, mask_url
+
+_ANSWER_S: Final = 5.0
+"""Bounds a question together with its retry, also where an answer comes drop by drop."""
 
 _OPTIONS: Final = {
-    "timeout": 5,
+    "timeout": _ANSWER_S,
     # The caller waits and asks again; here a retry only bridges a dropped connection.
     "max.retries": 1,
     "retries.wait.ms": 100,
@@ -26,33 +33,40 @@ _HTTP_NOT_FOUND: Final = 404
 _NOT_FOUND_CODES: Final = range(40400, 40500)
 """The registry's own "not found". A bare 404 comes from whatever else stands at that URL."""
 
-_HTTP_REFUSES_SCHEMA: Final = (409, 422)
 _AVRO: Final = "AVRO"
 
 
 class SchemaRegistry:
-    """One registry at ``url``, which may hold user and password.
+    """One registry at ``url``, which may hold user and password in place of ``access``.
 
     Raises:
-        ConfigurationError: the extra is not installed, or the URL is none.
+        ConfigurationError: the extra is not installed, the URL is none, or a file cannot be used.
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, access: Access = Access()) -> None:  # noqa: B008 - immutable
         self.url = mask_url(url)
         try:
             from confluent_kafka import schema_registry  # noqa: PLC0415 - an optional extra
         except ImportError as error:
             raise ConfigurationError(
-                "BARENGINE_SCHEMA_REGISTRY_URL needs the schema registry's client: "
-                "pip install 'barengine[registry]'"
+                f"{KEYS}_URL needs the schema registry's client: pip install 'barengine[registry]'"
             ) from error
         self._library: Any = schema_registry
         try:
-            self._client = schema_registry.AsyncSchemaRegistryClient({"url": url, **_OPTIONS})
+            options = client_options(url, access) | _OPTIONS
+            self._client: Any = schema_registry.AsyncSchemaRegistryClient(options)
         except (ValueError, TypeError) as error:
-            raise ConfigurationError(
-                f"BARENGINE_SCHEMA_REGISTRY_URL={self.url} cannot be used"
-            ) from error
+            raise ConfigurationError(f"{KEYS}_URL={self.url} cannot be used") from error
+
+    @classmethod
+    def of(cls, settings: Settings) -> Self | None:
+        """The registry of the settings, if they name one.
+
+        Raises:
+            ConfigurationError: as the class does.
+        """
+        url = settings.schema_registry_url
+        return None if url is None else cls(url, Access.of(settings))
 
     def __repr__(self) -> str:
         return f"<SchemaRegistry {self.url}>"
@@ -70,12 +84,13 @@ class SchemaRegistry:
         """
         what = f"schema id {schema_id}"
         try:
-            stored = await self._client.get_schema(schema_id)
+            stored = await _in_time(self._client.get_schema(schema_id))
         except Exception as error:
             if self._not_found(error):
                 return None
             raise self._problem(error, what) from error
-        if stored.schema_str is None:
+        if not isinstance(stored.schema_str, str):
+            await self._client.clear_caches()  # it would be the answer from now on
             raise RegistryUnavailableError(f"{self.url}, {what}: an answer without a schema")
         return await self._resolved(stored, what)
 
@@ -86,11 +101,12 @@ class SchemaRegistry:
             RegistryUnavailableError: no answer.
             SchemaError: not compatible with what the subject has.
         """
+        what = f"subject {subject}"
         try:
-            found = await self._client.register_schema(subject, self._schema(schema))
+            found = await _in_time(self._client.register_schema(subject, self._schema(schema)))
         except Exception as error:
-            raise self._problem(error, f"subject {subject}") from error
-        return int(found)
+            raise self._problem(error, what) from error
+        return await self._id(found, what)
 
     async def lookup(self, subject: str, schema: Any) -> int | None:
         """The id of the schema under the subject; None where the subject does not have it.
@@ -98,16 +114,60 @@ class SchemaRegistry:
         Raises:
             RegistryUnavailableError: no answer.
         """
+        what = f"subject {subject}"
         try:
-            found = await self._client.lookup_schema(subject, self._schema(schema))
+            found = await _in_time(self._client.lookup_schema(subject, self._schema(schema)))
         except Exception as error:
             if self._not_found(error):
                 return None
-            raise self._problem(error, f"subject {subject}") from error
-        schema_id: int | None = found.schema_id
-        return schema_id
+            raise self._problem(error, what) from error
+        return await self._id(found.schema_id, what)
+
+    async def accepts(self, subject: str, schema: Any) -> bool:
+        """Whether the subject could take the schema as its next version, by its own rules.
+
+        Raises:
+            RegistryUnavailableError: no answer.
+        """
+        what = f"subject {subject}"
+        question = self._client.test_compatibility(subject, self._schema(schema))
+        return bool(await self._asked(question, what, otherwise=True))
+
+    async def compatibility(self, subject: str) -> str | None:
+        """The subject's own level, such as ``BACKWARD``; None: the registry's general one counts.
+
+        Raises:
+            RegistryUnavailableError: no answer.
+        """
+        what = f"compatibility of subject {subject}"
+        level = await self._asked(self._client.get_compatibility(subject), what, otherwise=None)
+        return None if level is None else str(level)
+
+    async def set_compatibility(self, subject: str, level: str) -> None:
+        """Give the subject a level of its own.
+
+        Raises:
+            RegistryUnavailableError: not done.
+        """
+        what = f"compatibility of subject {subject}"
+        await self._asked(self._client.set_compatibility(subject, level), what, otherwise=None)
 
     # -- inside ----------------------------------------------------------------------------
+
+    async def _asked(self, question: Awaitable[Any], what: str, otherwise: Any) -> Any:
+        """The answer, or ``otherwise`` where the registry has no such thing."""
+        try:
+            return await _in_time(question)
+        except Exception as error:
+            if self._not_found(error):
+                return otherwise
+            raise self._problem(error, what) from error
+
+    async def _id(self, found: Any, what: str) -> int:
+        if not isinstance(found, int):
+            await self._client.clear_caches()
+            raise RegistryUnavailableError(f"{self.url}, {what}: an answer without a schema id")
+        return found
 
     def _schema(self, schema: Any) -> Any:
         return self._library.Schema(json.dumps(schema), _AVRO)
@@ -127,7 +187,9 @@ class SchemaRegistry:
                 continue
             what_there = f"{what}: its reference {reference.name}"
             try:
-                found = await self._client.get_version(reference.subject, reference.version)
+                found = await _in_time(
+                    self._client.get_version(reference.subject, reference.version)
+                )
             except Exception as error:
                 if self._not_found(error):
                     raise SchemaError(f"{what_there} is not in the registry") from error
@@ -143,14 +205,17 @@ class SchemaRegistry:
         )
 
     def _problem(self, error: Exception, what: str) -> BarengineError:
-        """Never names the URL as given: httpx puts user and password in its messages."""
         if isinstance(error, BarengineError):
             return error
-        if not isinstance(error, self._library.SchemaRegistryError):
-            return RegistryUnavailableError(f"{self.url}, {what}: {type(error).__name__}")
-        if error.http_status_code in _HTTP_REFUSES_SCHEMA:
-            return SchemaError(f"{self.url} refuses the schema for {what}: {error}")
-        return RegistryUnavailableError(f"{self.url}, {what}: {error}")
+        where = f"{self.url}, {what}"
+        if isinstance(error, self._library.SchemaRegistryError):
+            return refused(error, where)
+        return no_answer(error, where)
+
+
+async def _in_time(question: Awaitable[Any]) -> Any:
+    async with asyncio.timeout(_ANSWER_S):
+        return await question
 
 
 def _parsed(stored: Any, what: str) -> Any:

@@ -15,9 +15,14 @@ from typing import Any, Final, NamedTuple
 from aiokafka import AIOKafkaProducer
 from aiokafka import errors as kafka
 
-from barengine.errors import BarengineError, KafkaUnavailableError, RefusedBatchError
+from barengine.errors import (
+    BarengineError,
+    KafkaUnavailableError,
+    RefusedBatchError,
+    TransactionTimeoutError,
+)
 from barengine.kafka.client import ConnectionConfig
-from barengine.kafka.closing import cancel_tasks_of, close_client, hang_up_at_the_end
+from barengine.kafka.closing import hang_up_at_the_end, retrieve, throw_away
 from barengine.kafka.output import PrebuiltBatch
 from barengine.kafka.translate import summary, translate
 from barengine.kernel import EncodedRecords
@@ -80,6 +85,11 @@ class TransactionalSink:
         self._producer: Any = None
         self._usable = False
 
+    @property
+    def timeout_s(self) -> float:
+        """The time that a transaction has."""
+        return self._timeout_ms / 1000
+
     def __repr__(self) -> str:
         return f"<TransactionalSink {self._id} {'usable' if self._usable else 'not usable'}>"
 
@@ -114,6 +124,7 @@ class TransactionalSink:
         Raises:
             TaskMovedError: a newer producer has this id, or the broker aborted the transaction.
             RefusedBatchError: the broker takes none such, now or later.
+            TransactionTimeoutError: it was not done in ``transaction_timeout_ms``.
             KafkaUnavailableError, ConfigurationError: anything else. The transaction may have
                 been committed all the same: only reading the state tells.
         """
@@ -123,7 +134,7 @@ class TransactionalSink:
             return {}
         self._usable = False
         try:
-            async with asyncio.timeout(self._timeout_ms / 1000):
+            async with asyncio.timeout(self.timeout_s):
                 offsets = await self._transaction(batches)
         except Exception as error:
             raise self._translated(error) from error
@@ -147,12 +158,8 @@ class TransactionalSink:
     async def discard(self) -> None:
         """Throw the producer away at once; commits nothing, never raises, takes bounded time."""
         producer, self._producer, self._usable = self._producer, None, False
-        if producer is None:
-            return
-        producer._closed = True  # what stop() would say first; it could wait for ever after that
-        await cancel_tasks_of(producer._sender, producer._message_accumulator)
-        _forget(producer)
-        await close_client(producer.client)
+        if producer is not None:
+            await throw_away(producer)
 
     # -- one transaction -------------------------------------------------------------------
 
@@ -187,14 +194,14 @@ class TransactionalSink:
 
     async def _partitions_of(self, topic: str) -> Collection[int]:
         try:
-            async with asyncio.timeout(self._timeout_ms / 1000 / 3):
+            async with asyncio.timeout(self.timeout_s / 3):
                 return await self._producer.partitions_for(topic) or ()
         except (TimeoutError, kafka.UnknownTopicOrPartitionError):
             return ()
 
     async def _send(self, topic: str, partition: int, batch: PrebuiltBatch) -> _Sent:
         future = await self._producer.send_batch(batch, topic, partition=partition)
-        future.add_done_callback(_retrieve)
+        future.add_done_callback(retrieve)
         return _Sent(topic, batch.size(), future)
 
     def _translated(self, error: Exception) -> BarengineError:
@@ -204,7 +211,7 @@ class TransactionalSink:
         if not isinstance(error, BarengineError):
             error = _exception(self._producer._txn_manager._transaction_waiter) or error
         if isinstance(error, TimeoutError):
-            return KafkaUnavailableError(
+            return TransactionTimeoutError(
                 f"the transaction of {self._id} was not done in {self._timeout_ms} ms"
             )
         return translate(error, f"committing as {self._id}")
@@ -245,26 +252,3 @@ def _exception(waiter: asyncio.Future[Any] | None) -> Any:
     if waiter is None or not waiter.done() or waiter.cancelled():
         return None
     return waiter.exception()
-
-
-def _retrieve(future: asyncio.Future[Any]) -> None:
-    """Without this asyncio would report the error as one that nobody has seen."""
-    if not future.cancelled():
-        future.exception()
-
-
-def _forget(producer: Any) -> None:
-    """Settle everything that still waits inside, and fetch every error."""
-    accumulator = producer._message_accumulator
-    batches = [one for queue in accumulator._batches.values() for one in queue]
-    batches += accumulator._pending_batches
-    # A batch waiting to be sent again has left this set, but its callback takes it out once more.
-    accumulator._pending_batches.update(batches)
-    futures = [producer._txn_manager._transaction_waiter]
-    for batch in batches:
-        futures += (batch.future, batch._drain_waiter)
-    for future in futures:
-        if future is not None and not future.done():
-            future.cancel()
-        elif future is not None:
-            _retrieve(future)

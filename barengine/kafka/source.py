@@ -215,6 +215,11 @@ class Source:
             offset,
         )
 
+    async def ask_ahead(self) -> None:
+        """Let the next answer be on its way; to be awaited before keeping the event loop busy."""
+        if self._hook is not None:
+            await self._hook.ask_ahead()
+
     def is_current(self, fetch: Fetch) -> bool:
         """Whether no seek and no assignment of its partition came after this fetch."""
         return self._watch(fetch.partition).epoch == fetch.epoch

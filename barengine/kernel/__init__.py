@@ -5,14 +5,28 @@
 
 from __future__ import annotations
 
+from barengine.kernel._book import (
+    Book,
+    BookBlock,
+    BookConfig,
+    BookStart,
+    Calendar,
+    Hours,
+    Kind,
+    Leaf,
+    Rung,
+    around_the_clock,
+)
 from barengine.kernel._protocol import (
     BadTick,
     BarBlock,
+    BlockForm,
     BrokerState,
     DecodedTick,
     EncodedRecords,
     Kernel,
     KernelConfig,
+    OpenWindows,
     Outcome,
     RecordBatch,
     Reject,
@@ -22,23 +36,38 @@ from barengine.kernel._protocol import (
     WindowBlock,
 )
 from barengine.kernel._pure import PureKernel
+from barengine.kernel._pure_book import PureBook
 
 __all__ = [
     "BadTick",
     "BarBlock",
+    "BlockForm",
+    "Book",
+    "BookBlock",
+    "BookConfig",
+    "BookStart",
     "BrokerState",
+    "Calendar",
     "DecodedTick",
     "EncodedRecords",
+    "Hours",
     "Kernel",
     "KernelConfig",
+    "Kind",
+    "Leaf",
+    "OpenWindows",
     "Outcome",
+    "PureBook",
     "PureKernel",
     "RecordBatch",
     "Reject",
+    "Rung",
     "SeriesBlock",
     "SeriesState",
     "SlowDecoder",
     "WindowBlock",
+    "around_the_clock",
+    "book_class",
     "kernel_class",
 ]
 
@@ -55,3 +84,12 @@ def kernel_class(name: str = "compiled") -> type[Kernel]:
     from barengine.kernel._kernel import CompiledKernel  # noqa: PLC0415 - may not be built
 
     return CompiledKernel
+
+
+def book_class(kernel: type[Kernel]) -> type[Book]:
+    """The book that reads the blocks of a kernel: the same twin."""
+    if kernel is PureKernel:
+        return PureBook
+    from barengine.kernel._book_c import CompiledBook  # noqa: PLC0415 - may not be built
+
+    return CompiledBook

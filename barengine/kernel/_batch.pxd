@@ -1,12 +1,11 @@
 """The state of one ``process`` call, and the records that it rejects. Python-free."""
 
-from libc.stdint cimport int32_t, int64_t, uint32_t, uint64_t
+from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
 from libc.stdlib cimport free
-from libc.string cimport memcpy
+from libc.string cimport memcpy, memset
 
 from barengine.kernel._encode cimport Output, reserve
-from barengine.kernel._names cimport Name
-from barengine.kernel._program cimport Fields
+from barengine.kernel._program cimport NO_SIZE, TOUCH_BOTH, Fields
 from barengine.kernel._store cimport grown
 from barengine.kernel._wire cimport Cursor, Record
 
@@ -26,10 +25,17 @@ cdef struct Rejected:
     int64_t offset
     Record record
     int32_t reason
+    int64_t name_at      # in Walk.names: the broker, behind it the symbol
+    int64_t broker_size
+    int64_t symbol_size
+    # late ticks alone:
     int64_t start
     uint64_t lateness
-    int64_t name_at  # broker in Walk.names
-    int64_t name_size
+    int64_t closed
+    int64_t time
+    int64_t price
+    int64_t size
+    int32_t touch
 
 
 cdef struct Pending:
@@ -80,32 +86,33 @@ cdef inline bint is_skipped(const Walk* walk, int64_t offset) noexcept nogil:
     return low < walk.skip_count and walk.skip[low] == offset
 
 
-cdef inline bint add_reject(
-    Walk* walk, const Pending* rejected, int32_t reason,
-    int64_t start, uint64_t lateness, const Name* broker,
+cdef inline Rejected* add_reject(
+    Walk* walk, const Pending* rejected, int32_t reason
 ) noexcept nogil:
-    """Note a record that went into no window; False without memory. ``broker`` may be NULL."""
+    """Note a record that went into no window; NULL without memory."""
     cdef Rejected* one
     if walk.reject_count == walk.reject_capacity:
         one = <Rejected*>grown(walk.rejects, &walk.reject_capacity, 16, sizeof(Rejected))
         if one == NULL:
-            return False
+            return NULL
         walk.rejects = one
     one = &walk.rejects[walk.reject_count]
+    memset(one, 0, sizeof(Rejected))
     one.offset = rejected.offset
     one.record = rejected.record
     one.reason = reason
-    one.start = start
-    one.lateness = lateness
     one.name_at = walk.names.used
-    one.name_size = 0
-    if broker != NULL:
-        if not reserve(&walk.names, broker.n):
-            return False
-        memcpy(walk.names.data + walk.names.used, broker.p, <size_t>broker.n)
-        walk.names.used += broker.n
-        one.name_size = broker.n
+    one.size = NO_SIZE
+    one.touch = TOUCH_BOTH
     walk.reject_count += 1
+    return one
+
+
+cdef inline bint add_name(Walk* walk, const uint8_t* p, int64_t n) noexcept nogil:
+    if not reserve(&walk.names, n):
+        return False
+    memcpy(walk.names.data + walk.names.used, p, <size_t>n)
+    walk.names.used += n
     return True
 
 

@@ -5,7 +5,15 @@ from libc.stdint cimport int64_t, uint8_t, uint16_t, uint64_t
 from libc.stdlib cimport free
 from libc.string cimport memcpy
 
-from barengine.kernel._store cimport Closed, ClosedBars, grown
+from barengine.kernel._store cimport NO_DATE, Closed, ClosedBars, grown
+from barengine.kernel._sums cimport (
+    IS_PARTIAL,
+    IS_SIZED,
+    Wide,
+    put_wide,
+    vwap_of,
+    wide_size,
+)
 from barengine.kernel._wire cimport Bytes, likely, unlikely
 
 
@@ -19,17 +27,19 @@ cdef extern from *:
 
 cdef enum:
     NS_PER_MS = 1000000
-    NUMBERS = 256     # more than all numbers, flags and lengths of one record
+    NUMBERS = 384     # more than all numbers, flags and lengths of one record
     BACKSLASH = 0x5C
     BAR = 0x7C
     STATE_VERSION = 1  # codec.state.VERSION
 
-cdef struct Format:
-    int64_t period
+cdef struct Format:  # _protocol.BlockForm
     Bytes period_name
     Bytes key_header
     Bytes value_header
+    bint by_offset
     bint avro_keys
+    bint skip_partial
+    bint live
 
 
 cdef struct Remembered:  # a series' state record
@@ -162,22 +172,59 @@ cdef inline uint8_t* put_ms(uint8_t* p, int64_t time) noexcept nogil:
 cdef inline uint8_t* put_key(
     uint8_t* p, const Format* form, Bytes broker, Bytes symbol, int64_t start
 ) noexcept nogil:
-    p = put_raw(p, form.key_header)
-    if form.avro_keys:
-        return put_ms(put_text(put_text(p, broker), symbol), start)
+    if form.avro_keys and not form.live:
+        return put_ms(put_text(put_text(put_raw(p, form.key_header), broker), symbol), start)
+    if not form.live:
+        p = put_raw(p, form.key_header)
     p = put_escaped(p, broker)
     p[0] = BAR
     p = put_escaped(p + 1, symbol)
+    if form.live:
+        return p
     p[0] = BAR
     return put_digits(p + 1, to_ms(start))
 
 
-cdef inline uint8_t* put_zeros(uint8_t* p, int n) noexcept nogil:
-    while n > 0:
-        n -= 1
+cdef inline uint8_t* put_decimal(uint8_t* p, Wide value) noexcept nogil:
+    """A decimal that is not null, in the second branch of its union."""
+    cdef int size = wide_size(value)
+    p[0] = 2
+    return put_wide(put_varint(p + 1, size), value, size)
+
+
+cdef inline uint8_t* put_volumes(uint8_t* p, const Closed* one) noexcept nogil:
+    """Volume, turnover, vwap."""
+    cdef int64_t mean = 0
+    if not one.flags & IS_SIZED:
+        p[0] = p[1] = p[2] = 0
+        return p + 3
+    p = put_decimal(put_decimal(p, one.sums.volume), one.sums.turnover)
+    if vwap_of(one.sums.turnover, one.sums.volume, one.bar.low, one.bar.high, &mean):
+        p[0] = 2
+        return put_price(p + 1, mean)
+    p[0] = 0
+    return p + 1
+
+
+cdef inline uint8_t* put_status(uint8_t* p, const Format* form, const Closed* one) noexcept nogil:
+    """Everything from the revision on."""
+    p = put_varint(p, one.revision)
+    p[0] = 0 if form.live else 1
+    p[1] = one.origin << 1
+    p += 2
+    if one.cause == 0:
         p[0] = 0
+    else:
+        p[0] = 2
+        p[1] = (one.cause - 1) << 1
         p += 1
-    return p
+    p[1] = 1 if one.flags & IS_PARTIAL else 0
+    p += 2
+    if one.trading_date == NO_DATE:
+        p[0] = 0
+        return p + 1
+    p[0] = 2
+    return put_varint(p + 1, one.trading_date)
 
 
 cdef inline uint8_t* put_value(
@@ -186,36 +233,30 @@ cdef inline uint8_t* put_value(
     p = put_text(put_text(put_raw(p, form.value_header), broker), symbol)
     p = put_text(p, form.period_name)
     p = put_ms(p, one.bar.start)
-    p = put_ms(p, one.bar.start + form.period)
+    p = put_ms(p, one.end)
     p = put_price(p, one.bar.open)
     p = put_price(p, one.bar.high)
     p = put_price(p, one.bar.low)
     p = put_price(p, one.bar.close)
-    p = put_zeros(p, 3)  # volume, turnover, vwap: null
+    p = put_volumes(p, one)
     p = put_varint(p, one.bar.count)
     p = put_ms(p, one.bar.first_event)
     p = put_ms(p, one.bar.last_event)
     p = put_varint(p, one.bar.first_offset)
     p = put_varint(p, one.bar.last_offset)
-    p[0] = 0  # revision
-    p[1] = 1  # final
-    p[2] = 0  # origin: ticks
-    p[3] = 0  # cause: null
-    p[4] = 1 if one.partial else 0
-    p[5] = 0  # trading date: null
-    return p + 6
+    return put_status(p, form, one)
 
 
 cdef inline int64_t body_size(
     int64_t offset_delta, int64_t time_delta, int64_t key, int64_t value
 ) noexcept nogil:
-    """Bytes of a record behind its length, without headers."""
+    """Bytes of a record behind its length, without headers; of a tombstone where ``value`` is -1."""
     return (
         2  # attributes, header count
         + varint_size(time_delta)
         + varint_size(offset_delta)
         + varint_size(key) + key
-        + varint_size(value) + value
+        + varint_size(value) + (value if value > 0 else 0)
     )
 
 
@@ -225,7 +266,8 @@ cdef inline uint8_t* put_record(
     p = put_varint(p, body_size(offset_delta, time_delta, key.n, value.n))
     p[0] = 0
     p = put_varint(put_varint(p + 1, time_delta), offset_delta)
-    p = put_text(put_text(p, key), value)
+    p = put_text(p, key)
+    p = put_text(p, value) if value.n >= 0 else put_varint(p, value.n)
     p[0] = 0
     return p + 1
 
@@ -278,7 +320,8 @@ cdef inline bint encode_bars(
     const ClosedBars* bars, const uint8_t* names, const Format* form, int64_t max_bytes,
     Output* out, Segments* all,
 ) noexcept nogil:
-    """Every bar as a record; False without memory. The caller frees ``out`` and ``all``."""
+    """Every bar that is not skipped as a record; False without memory. The caller frees ``out``
+    and ``all``."""
     cdef Output scratch
     cdef const Closed* one
     cdef int64_t at
@@ -289,6 +332,8 @@ cdef inline bint encode_bars(
     scratch.used = scratch.capacity = 0
     for at in range(bars.count):
         one = &bars.items[at]
+        if unlikely(form.skip_partial) and one.flags & IS_PARTIAL:
+            continue
         broker.p = names + one.names
         broker.n = one.broker_size
         symbol.p = broker.p + broker.n

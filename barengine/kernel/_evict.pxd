@@ -16,6 +16,7 @@ from barengine.kernel._lookup cimport (
 from barengine.kernel._store cimport (
     CHUNK,
     CHUNK_BITS,
+    IS_ALIAS,
     IS_CLOSING,
     IS_DIRTY,
     IS_STORED,
@@ -46,24 +47,30 @@ cdef inline bint is_forgettable(
 
 
 cdef inline uint32_t choose(Store* st, int64_t before_wall, uint32_t* moves) noexcept nogil:
-    """Fill ``moves`` with the new index of every series, NONE for those to go; count those."""
+    """Fill ``moves`` with the new index of every series, NONE for those to go; count those.
+
+    Spellings go whenever anything does: the next tick makes them anew. So that they cannot pile up
+    where no series ever goes, they are counted as soon as there are more of them than series.
+    """
     cdef int64_t place
     cdef uint32_t at
     cdef uint32_t kept = 0
+    cdef const Series* one
     cdef int64_t least_offset = low_water(st) if st.open_windows else 0
     # What was stored is read as long as one window of it is open: closed ones must be known.
     cdef uint32_t needed = IS_STORED if is_stored_open(st) else 0
     for place in range(st.closed.count):
-        series_at(st, <uint32_t>st.closed.items[place].names).sizes |= IS_CLOSING
+        series_at(st, st.closed.items[place].series).sizes |= IS_CLOSING
     for at in range(st.series_count):
-        if is_forgettable(st, series_at(st, at), before_wall, least_offset, needed):
+        one = series_at(st, at)
+        if one.sizes & IS_ALIAS or is_forgettable(st, one, before_wall, least_offset, needed):
             moves[at] = NONE
         else:
             moves[at] = kept
             kept += 1
     for place in range(st.closed.count):
-        series_at(st, <uint32_t>st.closed.items[place].names).sizes &= ~<uint32_t>IS_CLOSING
-    return st.series_count - kept
+        series_at(st, st.closed.items[place].series).sizes &= ~<uint32_t>IS_CLOSING
+    return st.series_count - kept - (st.spellings if st.spellings <= kept else 0)
 
 
 cdef inline void move_references(Store* st, const uint32_t* moves) noexcept nogil:
@@ -75,7 +82,7 @@ cdef inline void move_references(Store* st, const uint32_t* moves) noexcept nogi
             window_at(st, window).series = moves[at]
             window = window_at(st, window).older
     for place in range(st.closed.count):
-        st.closed.items[place].names = moves[st.closed.items[place].names]
+        st.closed.items[place].series = moves[st.closed.items[place].series]
     for place in range(st.due_count):
         st.due[place] = moves[st.due[place]]
 
@@ -117,6 +124,7 @@ cdef inline bint compact(Store* st, const uint32_t* moves) noexcept nogil:
     st.names = names
     st.slots = slots
     st.series_count = kept
+    st.spellings = 0
     while st.series_capacity >= kept + CHUNK:
         st.series_capacity -= CHUNK
         free(st.series_chunks[st.series_capacity >> CHUNK_BITS])

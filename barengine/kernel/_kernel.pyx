@@ -1,45 +1,69 @@
 """The compiled kernel. ``_pure`` is its specification; results are the same to the byte.
 
     _wire      varints, Kafka records           _store     series, brokers, windows in C
-    _program   the interpreter of field plans   _windows   opening, filling, closing windows
-    _price     exact 128-bit decimals           _rules     rules 3 to 5, drain, silence
+    _program   words of field plans             _windows   opening, filling, closing windows
+    _run       their interpreter                _extras    sizes, touches, two sides of a price
+    _price     exact 128-bit decimals           _rules     rules 3 to 6, drain, silence
     _names     UTF-8, hash, arena               _lookup    finding series by name
     _evict     forgetting series                _schemas   plans by schema id
     _encode    closed bars to Kafka records     _batch     state of one process call
     _walk      the loop over a batch            _plans     proves a plan before it is trusted
-    _block     closed bars as an object        _stored    open windows to bytes and back
+    _block     bars as an object               _stored    open windows to bytes and back
+    _sizes     what a tick may touch           _sums      128-bit volume and turnover
+    _bridge    Python objects to C and back     _leaving   windows as bars
 
-All but _plans and _block are C without Python, so that a batch is walked without the GIL. This
-file is where Python objects come in and go out.
+All but _plans, _block and _bridge are C without Python, so that a batch is walked without the GIL.
+This file is what Python sees.
 """
 
-from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
-from libc.stdint cimport INT64_MAX, int32_t, int64_t, uint8_t, uint32_t, uint64_t
-from libc.stdlib cimport calloc, free, malloc
-from libc.string cimport memcpy, memset
+from cpython.bytes cimport PyBytes_FromStringAndSize
+from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
+from libc.stdlib cimport free, malloc
+from libc.string cimport memset
 
 from barengine.kernel._batch cimport (
     AT_SCHEMA,
     MALFORMED,
     OUT_OF_MEMORY,
-    Rejected,
     Walk,
     free_walk,
 )
-from barengine.kernel._block cimport CompiledBarBlock, CompiledSeriesBlock
-from barengine.kernel._encode cimport Format, Output, Segment, Segments
-from barengine.kernel._evict cimport choose, compact
-from barengine.kernel._names cimport Name, named
-from barengine.kernel._program cimport (
-    KIND_DECIMAL_TEXT,
-    MAX_EVENT,
-    MISSING_FIELD,
-    SLOT_TIME,
-    Fields,
-    Plan,
-    noted,
+from barengine.kernel._block cimport (
+    CompiledBarBlock,
+    CompiledOpenWindows,
+    CompiledSeriesBlock,
+    empty_block,
 )
-from barengine.kernel._rules cimport advance, drain, resume_silence
+from barengine.kernel._bridge cimport (
+    bytes_of,
+    load_plan,
+    raise_malformed,
+    rejects,
+    set_skip,
+    set_walk,
+    to_bytes,
+    to_text,
+    wide_price,
+)
+from barengine.kernel._evict cimport choose, compact
+from barengine.kernel._leaving cimport (
+    copy_live,
+    copy_shut,
+    forget_shut,
+    mark_given,
+    mark_not_given,
+)
+from barengine.kernel._names cimport Name, named
+from barengine.kernel._program cimport MAX_EVENT, NO_SIZE, Fields, Plan
+from barengine.kernel._rules cimport (
+    advance,
+    allow,
+    drain,
+    forget_allowed,
+    is_held,
+    resume_silence,
+    watermark,
+)
 from barengine.kernel._schemas cimport (
     BY_PLAN,
     NOT_AT_ALL,
@@ -56,6 +80,7 @@ from barengine.kernel._store cimport (
     NEVER,
     NONE,
     Broker,
+    ClosedBars,
     Series,
     Store,
     bytes_held,
@@ -64,42 +89,17 @@ from barengine.kernel._store cimport (
     store_free,
     store_init,
 )
-from barengine.kernel._stored cimport load_block, store_windows
+from barengine.kernel._stored cimport load_block
 from barengine.kernel._walk cimport Decoder, walk_batch
 from barengine.kernel._windows cimport is_stored_open, low_water
 from barengine.kernel._wire cimport Bytes, Cursor
 
-from barengine.codec.convert import price_from_decimal, price_from_text
-from barengine.codec.records import iter_records
 from barengine.codec.tick import BadTick
-from barengine.kernel._plans import prepare
-from barengine.kernel._protocol import BrokerState, Outcome, Reject, WindowBlock
-from barengine.model import Framing, KeyFormat, Order, Reason, Watermark
+from barengine.kernel._protocol import BrokerState, Outcome
+from barengine.model import MAX_SIZE, Framing, Order, Watermark
 
 cdef enum:
     MAX_PRICE_SCALE = 18    # digits of the bar's decimal(18), and powers of ten in 64 bits
-
-_REASONS = {int(reason): reason for reason in Reason}
-
-
-cdef Bytes bytes_of(bytes content) noexcept:
-    """A view of a bytes object that its holder keeps alive."""
-    cdef Bytes view
-    view.p = <const uint8_t*>PyBytes_AS_STRING(content)
-    view.n = PyBytes_GET_SIZE(content)
-    return view
-
-
-cdef bytes to_bytes(Bytes content):
-    return PyBytes_FromStringAndSize(<const char*>content.p, content.n)
-
-
-cdef object to_nullable(Bytes content):
-    return None if content.n < 0 else to_bytes(content)
-
-
-cdef str to_text(Bytes content):
-    return to_bytes(content).decode()
 
 
 cdef bytes checked_name(str name):
@@ -107,23 +107,6 @@ cdef bytes checked_name(str name):
     if len(raw) > LONGEST_NAME:
         raise ValueError(f"a name of {len(raw)} bytes")
     return raw
-
-
-cdef int wide_price(
-    int32_t kind, const uint8_t* p, int64_t n, int32_t scale, int32_t price_scale, int64_t* out
-) except -1 nogil:
-    """Decimal text, and decimals of more than 16 bytes."""
-    with gil:
-        content = PyBytes_FromStringAndSize(<const char*>p, n)
-        try:
-            if kind == KIND_DECIMAL_TEXT:
-                out[0] = price_from_text(content, price_scale)
-            else:
-                unscaled = int.from_bytes(content, "big", signed=True)
-                out[0] = price_from_decimal(unscaled, scale, price_scale)
-        except BadTick as bad:
-            return bad.reason
-        return 0
 
 
 cdef int decode_slowly(
@@ -134,19 +117,39 @@ cdef int decode_slowly(
         kernel = <CompiledKernel>owner
         content = PyBytes_FromStringAndSize(<const char*>value.p, value.end - value.p)
         try:
-            broker, symbol, time_ns, price = kernel._slow[schema_id](content)
+            broker, symbol, time_ns, price, size, touch = kernel._slow[schema_id](content)
         except BadTick as bad:
             return bad.reason
         if kernel._decoder.record_time:
             time_ns = 0
         if not -MAX_EVENT <= time_ns <= MAX_EVENT:
             raise OverflowError(f"a slow decoder gave the event time {time_ns}")
+        if size is not None and not 0 <= size <= MAX_SIZE:
+            raise OverflowError(f"a slow decoder gave the size {size}")
         kernel._names = (broker, symbol)
         out.names[0] = named(bytes_of(broker))
         out.names[1] = named(bytes_of(symbol))
         out.price = price
         out.time = time_ns
+        out.size = NO_SIZE if size is None else size
+        out.touch = touch
         return 0
+
+
+cdef bint ask_hours(void* owner, uint32_t broker, int64_t time) noexcept nogil:
+    with gil:
+        return (<CompiledKernel>owner)._ask_hours(broker, time)
+
+
+cdef int rename(void* owner, Name broker, Name symbol, Bytes* canonical) noexcept nogil:
+    with gil:
+        return (<CompiledKernel>owner)._rename(broker, symbol, canonical)
+
+
+cdef Bytes content_of(Name name) noexcept nogil:
+    cdef Bytes content
+    content.p, content.n = name.p, name.n
+    return content
 
 
 cdef class CompiledKernel:
@@ -158,11 +161,14 @@ cdef class CompiledKernel:
 
     cdef Store _store
     cdef Decoder _decoder
-    cdef Format _form
     cdef bint _busy
+    cdef object _form, _live_form  # BlockForm
+    cdef object _symbols           # SymbolNames, or None
+    cdef object _trading           # Trading, or None
+    cdef object _failure           # what it raised
+    cdef bytes _canonical          # name that it gave last: C points into it
     cdef dict _slow      # schema id -> SlowDecoder
     cdef object _names   # of the tick that a slow decoder gave last: C points into them
-    cdef tuple _kept     # the bytes that _form points into
 
     def __cinit__(self, config):
         memset(&self._store, 0, sizeof(Store))
@@ -175,7 +181,7 @@ cdef class CompiledKernel:
         self._store.secret[1] = <uint64_t><int64_t>hash(b"barengine broker")
         self._set_rules(config)
         self._set_decoder(config)
-        self._set_form(config)
+        self._form, self._live_form = config.form(), config.form(live=True)
 
     def __dealloc__(self):
         store_free(&self._store)
@@ -183,9 +189,19 @@ cdef class CompiledKernel:
 
     def __repr__(self):
         return (
-            f"<CompiledKernel: {self._store.series_count} series, "
+            f"<CompiledKernel: {self._store.series_count - self._store.spellings} series, "
             f"{self._store.open_windows} open windows, {self._store.closed.count} bars pending>"
         )
+
+    cdef int _rename(self, Name broker, Name symbol, Bytes* canonical) noexcept:
+        cdef bytes own
+        try:
+            own = to_bytes(content_of(symbol))
+            self._canonical = self._symbols.canonical(to_bytes(content_of(broker)), own)
+        except MemoryError:
+            return -1
+        canonical[0] = bytes_of(self._canonical)
+        return self._canonical != own
 
     cdef int _set_rules(self, config) except -1:
         if not 0 < config.period.length_ns <= MAX_EVENT or not 0 <= config.grace_ns <= MAX_EVENT:
@@ -200,7 +216,34 @@ cdef class CompiledKernel:
         self._store.rules.by_series = config.watermark is Watermark.SERIES
         self._store.rules.by_offset = config.order is Order.OFFSET
         self._store.rules.began_whole = config.began_whole
+        self._store.rules.book = config.book
+        self._store.rules.sized = config.sizes
+        self._trading = config.trading
+        if config.trading is not None:
+            self._store.ask_hours = ask_hours
+            self._store.owner = <void*>self
+            self._store.outside = config.out_of_session
+        self._symbols = config.names
+        if config.names is not None:
+            self._store.rename = rename
+            self._store.owner = <void*>self
         return 0
+
+    cdef bint _ask_hours(self, uint32_t index, int64_t time) noexcept:
+        cdef Broker* broker = &self._store.brokers[index]
+        try:
+            broker.hours_from, broker.hours_to, broker.trades = self._trading(
+                to_text(broker.name), time
+            )
+        except Exception as error:
+            self._failure = error
+            return False
+        return True
+
+    def reschedule(self):
+        self._check_idle()
+        for at in range(self._store.broker_count):
+            self._store.brokers[at].hours_from = self._store.brokers[at].hours_to = 0
 
     cdef int _set_decoder(self, config) except -1:
         if not 0 <= config.price_scale <= MAX_PRICE_SCALE:
@@ -212,16 +255,6 @@ cdef class CompiledKernel:
         self._decoder.wide = wide_price
         self._decoder.slow = decode_slowly
         self._decoder.owner = <void*>self
-        return 0
-
-    cdef int _set_form(self, config) except -1:
-        period, key, value = config.period.name.encode(), config.key_header, config.value_header
-        self._kept = (period, key, value)
-        self._form.period = config.period.length_ns
-        self._form.period_name = bytes_of(period)
-        self._form.key_header = bytes_of(key)
-        self._form.value_header = bytes_of(value)
-        self._form.avro_keys = config.key_format is KeyFormat.AVRO
         return 0
 
     cdef int _check_idle(self) except -1:
@@ -239,7 +272,7 @@ cdef class CompiledKernel:
         cdef uint32_t number = schema_id
         cdef Schema* schema
         if plan is not None:
-            _load_plan(plan, &program)
+            load_plan(plan, &program)
         schema = room_for_schema(&self._decoder.schemas, number)
         if schema == NULL:
             free_plan(&program)
@@ -263,22 +296,23 @@ cdef class CompiledKernel:
         memset(&walk, 0, sizeof(Walk))
         self._busy = True
         try:
-            _set_walk(&walk, batch, payload)
+            set_walk(&walk, batch, payload)
             walk.start, walk.stop, walk.wall, walk.replay = start, stop, wall_ns, replay
             walk.future = plus(walk.wall, self._store.rules.max_future)
-            _set_skip(&walk, skip)
+            set_skip(&walk, skip)
             with nogil:
                 end = walk_batch(&self._store, &self._decoder, &walk)
             if end == OUT_OF_MEMORY:
-                raise MemoryError
+                failure, self._failure = self._failure, None
+                raise MemoryError if failure is None else failure
             if end == MALFORMED:
-                _raise_malformed(batch)
+                raise_malformed(batch)
             return Outcome(
                 walk.next_offset,
                 walk.need_schema if end == AT_SCHEMA else None,
                 walk.records,
                 walk.accepted,
-                _rejects(&walk, batch),
+                rejects(&walk, batch, self._store.rules.sized),
             )
         finally:
             self._busy = False
@@ -303,12 +337,60 @@ cdef class CompiledKernel:
 
     def take_bars(self):
         self._check_idle()
-        cdef CompiledBarBlock block = CompiledBarBlock.__new__(CompiledBarBlock)
-        block._form = self._form
-        block._kept = self._kept
-        block._by_offset = self._store.rules.by_offset
-        block.take(&self._store)
-        return block
+        forget_allowed(&self._store)
+        cdef CompiledBarBlock block = empty_block(self._form)
+        cdef ClosedBars bars
+        memset(&bars, 0, sizeof(ClosedBars))
+        try:
+            if not copy_shut(&self._store, &bars):
+                raise MemoryError
+            block.take(&self._store, &bars)
+            forget_shut(&self._store)
+            return block
+        finally:
+            free(bars.items)
+
+    def held(self):
+        self._check_idle()
+        cdef uint32_t at
+        cdef list found = []
+        for at in range(self._store.broker_count):
+            if is_held(&self._store.brokers[at]):
+                found.append((
+                    to_text(self._store.brokers[at].name),
+                    watermark(&self._store, self._store.brokers[at].clock),
+                ))
+        return found
+
+    def allow(self, broker, through_ns):
+        self._check_idle()
+        cdef bytes name = checked_name(broker)
+        cdef uint32_t index = find_broker(&self._store, named(bytes_of(name)))
+        if index == NONE:
+            raise MemoryError
+        allow(&self._store, &self._store.brokers[index], through_ns)
+
+    @property
+    def lifted(self):
+        return bool(self._store.lifted)
+
+    def take_live(self):
+        self._check_idle()
+        cdef CompiledBarBlock block = empty_block(self._live_form)
+        cdef ClosedBars bars
+        memset(&bars, 0, sizeof(ClosedBars))
+        try:
+            if not copy_live(&self._store, &bars):
+                raise MemoryError
+            block.take(&self._store, &bars)
+            mark_given(&self._store)
+            return block
+        finally:
+            free(bars.items)
+
+    def give_live_again(self):
+        self._check_idle()
+        mark_not_given(&self._store)
 
     # -- state -------------------------------------------------------------------------------
 
@@ -356,6 +438,7 @@ cdef class CompiledKernel:
         one.clock, one.event_clock = state.clock_ns, state.event_clock_ns
         one.arrival_clock, one.closed = state.arrival_clock_ns, state.closed_through_ns
         one.begin, one.arrival_wall = state.begin_ns, state.arrival_wall_ns
+        allow(&self._store, one, one.allowed)
         return 0
 
     cdef int _load_series(self, state) except -1:
@@ -371,34 +454,33 @@ cdef class CompiledKernel:
         one.closed, one.clock = state.closed_through_ns, state.clock_ns
         return 0
 
-    def store_windows(self, as_of, max_bytes):
+    def store_windows(self, as_of):
         self._check_idle()
-        cdef int64_t limit = max(0, min(max_bytes, INT64_MAX))
-        cdef Output out
-        cdef Segments blocks
-        memset(&out, 0, sizeof(Output))
-        memset(&blocks, 0, sizeof(Segments))
-        try:
-            if not store_windows(&self._store, as_of, limit, &out, &blocks):
-                raise MemoryError
-            return _window_blocks(&out, &blocks)
-        finally:
-            free(out.data)
-            free(blocks.items)
+        cdef CompiledOpenWindows found = CompiledOpenWindows.__new__(CompiledOpenWindows)
+        found.take(&self._store, as_of)
+        return found
 
     def load_windows(self, as_of, blocks):
         self._check_idle()
         cdef int64_t previous = 0
-        cdef bytes content
-        cdef int end
         self._store.as_of = as_of
-        for block in blocks:
-            content = block.content
-            end = load_block(&self._store, bytes_of(content), block.count, &previous)
-            if end == OUT_OF_MEMORY:
-                raise MemoryError
-            if end == MALFORMED:
-                raise ValueError("stored windows are damaged")
+        self._busy = True
+        try:
+            for block in blocks:
+                self._load_block(block.content, block.count, &previous)
+        finally:
+            self._busy = False
+
+    cdef int _load_block(self, bytes content, int64_t count, int64_t* previous) except -1:
+        cdef Bytes view = bytes_of(content)
+        cdef int end
+        with nogil:
+            end = load_block(&self._store, view, count, previous)
+        if end == OUT_OF_MEMORY:
+            raise MemoryError
+        if end == MALFORMED:
+            raise ValueError("stored windows are damaged")
+        return 0
 
     @property
     def stored_open(self):
@@ -447,126 +529,3 @@ cdef class CompiledKernel:
     def memory_bytes(self):
         """Bytes that the table has asked for: series, windows, names, hash slots, calendars."""
         return bytes_held(&self._store)
-
-
-cdef list _window_blocks(const Output* out, const Segments* blocks):
-    cdef int64_t at
-    cdef Segment* one
-    cdef list found = []
-    for at in range(blocks.count):
-        one = &blocks.items[at]
-        content = PyBytes_FromStringAndSize(<const char*>out.data + one.begin, one.end - one.begin)
-        found.append(WindowBlock(one.count, content))
-    return found
-
-
-# -- plans: Python to C ----------------------------------------------------------------------
-
-cdef int _load_plan(plan, Plan* out) except -1:
-    """Copy a checked plan. On an exception nothing is left allocated."""
-    cdef int32_t slot
-    words, reads_time = prepare(plan)
-    for slot in range(4):
-        if slot != SLOT_TIME or reads_time:
-            out.lacks = noted(out.lacks, slot, MISSING_FIELD)
-    try:
-        _load_words(words, &out.words)
-        _load_enums(plan.enums, out)
-    except BaseException:
-        free_plan(out)
-        raise
-    return 0
-
-
-cdef int _load_words(tuple words, int32_t** out) except -1:
-    cdef Py_ssize_t at
-    out[0] = <int32_t*>calloc(len(words) + 1, sizeof(int32_t))
-    if out[0] == NULL:
-        raise MemoryError
-    for at in range(len(words)):
-        out[0][at] = words[at]
-    return 0
-
-
-cdef int _load_enums(tuple enums, Plan* out) except -1:
-    names = [name for table in enums for name in table]
-    cdef bytes text = b"".join(names)
-    cdef Py_ssize_t size = len(text)
-    cdef Py_ssize_t at
-    out.text = <uint8_t*>malloc(size + 1)
-    out.symbols = <Bytes*>calloc(len(names) + 1, sizeof(Bytes))
-    out.first_symbol = <int32_t*>calloc(len(enums) + 1, sizeof(int32_t))
-    if out.text == NULL or out.symbols == NULL or out.first_symbol == NULL:
-        raise MemoryError
-    memcpy(out.text, PyBytes_AS_STRING(text), size)
-    size = 0
-    for at in range(len(names)):
-        out.symbols[at].p = out.text + size
-        out.symbols[at].n = len(names[at])
-        size += len(names[at])
-    for at in range(len(enums)):
-        out.first_symbol[at + 1] = out.first_symbol[at] + <int32_t>len(enums[at])
-    return 0
-
-
-# -- batches: Python to C and back -----------------------------------------------------------
-
-cdef int _set_walk(Walk* walk, batch, bytes payload) except -1:
-    walk.cursor.p = <const uint8_t*>PyBytes_AS_STRING(payload)
-    walk.cursor.end = walk.cursor.p + PyBytes_GET_SIZE(payload)
-    walk.count = batch.count
-    walk.base_offset = batch.base_offset
-    walk.base_time_ms = batch.base_time_ms
-    walk.has_append_time = batch.append_time_ms is not None
-    if walk.has_append_time:
-        walk.append_time_ms = batch.append_time_ms
-    return 0
-
-
-cdef int _set_skip(Walk* walk, skip) except -1:
-    cdef list offsets = sorted(skip)
-    cdef Py_ssize_t at
-    if not offsets:
-        return 0
-    walk.skip = <int64_t*>calloc(len(offsets), sizeof(int64_t))
-    if walk.skip == NULL:
-        raise MemoryError
-    for at in range(len(offsets)):
-        walk.skip[at] = offsets[at]
-    walk.skip_count = len(offsets)
-    return 0
-
-
-cdef int _raise_malformed(batch) except -1:
-    """Let the readable parser say what is wrong."""
-    for _ in iter_records(batch.payload, batch.count):
-        pass
-    raise ValueError("a malformed record batch")
-
-
-cdef list _rejects(const Walk* walk, batch):
-    cdef int64_t at
-    cdef list found = []
-    for at in range(walk.reject_count):
-        found.append(_reject(walk, &walk.rejects[at], batch))
-    return found
-
-
-cdef object _reject(const Walk* walk, const Rejected* one, batch):
-    cdef Bytes broker
-    broker.p = walk.names.data + one.name_at
-    broker.n = one.name_size
-    time_ms = batch.append_time_ms
-    if time_ms is None:
-        time_ms = batch.base_time_ms + one.record.time_delta
-    return Reject(
-        one.offset,
-        time_ms,
-        to_nullable(one.record.key),
-        to_nullable(one.record.value),
-        to_bytes(one.record.headers),
-        _REASONS[one.reason],
-        one.start,
-        one.lateness,
-        to_text(broker) if broker.n else "",
-    )

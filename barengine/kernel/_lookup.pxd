@@ -1,11 +1,12 @@
 """Finding series and brokers by name, and making them on first sight. Python-free."""
 
-from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
+from libc.stdint cimport INT64_MAX, INT64_MIN, int64_t, uint8_t, uint32_t, uint64_t
 from libc.stdlib cimport free
 from libc.string cimport memcpy, memset
 
-from barengine.kernel._names cimport Arena, Name, arena_take, fold, hash_name, is_name
+from barengine.kernel._names cimport Arena, Name, arena_take, fold, hash_name, is_name, named
 from barengine.kernel._store cimport (
+    IS_ALIAS,
     LONGEST_NAME,
     NEVER,
     NONE,
@@ -22,7 +23,7 @@ from barengine.kernel._store cimport (
     series_at,
     window_at,
 )
-from barengine.kernel._wire cimport Bytes, likely, prefetch
+from barengine.kernel._wire cimport Bytes, likely, prefetch, unlikely
 
 
 # -- hash tables -------------------------------------------------------------------------------
@@ -91,7 +92,8 @@ cdef inline uint32_t add_broker(Store* st, Name name, uint32_t hash) noexcept no
     one.name.p = kept
     one.name.n = name.n
     one.clock = one.event_clock = one.arrival_clock = one.closed = NEVER
-    one.begin = one.arrival_wall = NEVER
+    one.begin = one.arrival_wall = one.allowed = NEVER
+    one.pause = INT64_MIN + 1 if st.rules.book and not st.rules.by_series else INT64_MAX
     put_slot(st.broker_slots, st.broker_slot_mask, hash, st.broker_count)
     st.broker_count += 1
     return st.broker_count - 1
@@ -134,7 +136,7 @@ cdef inline const uint8_t* keep_names(Arena* arena, Name broker, Name symbol) no
     return kept
 
 
-cdef inline Series* add_series(Store* st, Name broker, Name symbol, uint32_t hash) noexcept nogil:
+cdef inline Series* add_entry(Store* st, Name broker, Name symbol, uint32_t hash) noexcept nogil:
     cdef uint32_t owner = find_broker(st, broker)
     cdef Series* one
     if owner == NONE or not reserve_slot(&st.slots, &st.slot_mask, st.series_count):
@@ -159,13 +161,10 @@ cdef inline Series* add_series(Store* st, Name broker, Name symbol, uint32_t has
     return one
 
 
-cdef inline Series* find_series(
+cdef inline Series* known_series(
     Store* st, Name broker, Name symbol, uint32_t hash, uint32_t* index
 ) noexcept nogil:
-    """The series and its index, made on first sight; NULL without memory.
-
-    No name is longer than LONGEST_NAME; ``hash`` is their series_hash.
-    """
+    """The entry of that name and its index, or NULL; it may be a spelling."""
     cdef uint32_t at = hash & st.slot_mask
     cdef Slot slot = st.slots[at]
     cdef Series* one
@@ -181,8 +180,66 @@ cdef inline Series* find_series(
                 return one
         at = (at + 1) & st.slot_mask
         slot = st.slots[at]
+    return NULL
+
+
+cdef inline Series* add_series(
+    Store* st, Name broker, Name symbol, uint32_t hash, uint32_t* index
+) noexcept nogil:
     index[0] = st.series_count
-    return add_series(st, broker, symbol, hash)
+    return add_entry(st, broker, symbol, hash)
+
+
+cdef inline Series* add_spelling(
+    Store* st, Name broker, Name symbol, uint32_t hash, Name canonical, uint32_t* index
+) noexcept nogil:
+    """The series of the canonical name, and an entry that leads to it from this one."""
+    cdef uint32_t own = series_hash(st, broker, canonical)
+    cdef uint32_t place = 0
+    cdef Series* one = known_series(st, broker, canonical, own, index)
+    cdef Series* spelling
+    if one == NULL:
+        one = add_series(st, broker, canonical, own, index)
+    if one == NULL:
+        return NULL
+    spelling = add_series(st, broker, symbol, hash, &place)
+    if spelling == NULL:
+        return NULL
+    spelling.sizes |= IS_ALIAS
+    spelling.last_offset = index[0]
+    st.spellings += 1
+    return one
+
+
+cdef inline Series* new_name(
+    Store* st, Name broker, Name symbol, uint32_t hash, uint32_t* index
+) noexcept nogil:
+    """The series of a name that is met for the first time."""
+    cdef Bytes canonical
+    cdef int answer = 0
+    if st.rename != NULL:
+        answer = st.rename(st.owner, broker, symbol, &canonical)
+    if answer < 0:
+        return NULL
+    if answer > 0:
+        return add_spelling(st, broker, symbol, hash, named(canonical), index)
+    return add_series(st, broker, symbol, hash, index)
+
+
+cdef inline Series* find_series(
+    Store* st, Name broker, Name symbol, uint32_t hash, uint32_t* index
+) noexcept nogil:
+    """The series and its index, made on first sight; NULL without memory.
+
+    No name is longer than LONGEST_NAME; ``hash`` is their series_hash.
+    """
+    cdef Series* one = known_series(st, broker, symbol, hash, index)
+    if unlikely(one == NULL):
+        return new_name(st, broker, symbol, hash, index)
+    if unlikely(one.sizes & IS_ALIAS):
+        index[0] = <uint32_t>one.last_offset
+        return series_at(st, index[0])
+    return one
 
 
 # A tick's series lies behind four loads, each of which needs the one before: slot, series, name,
@@ -209,6 +266,8 @@ cdef inline void prefetch_window(Store* st, uint32_t hash) noexcept nogil:
             window = window_at(st, one.newest)
             prefetch(window)
             prefetch(<const uint8_t*>window + 64)
+        elif one.sizes & IS_ALIAS:
+            prefetch(series_at(st, <uint32_t>one.last_offset))
 
 
 cdef inline Bytes broker_of(const Series* one) noexcept nogil:

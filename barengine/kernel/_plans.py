@@ -24,24 +24,33 @@ _LENGTHS: Final = {
 """Words of an instruction; UNION has its targets behind them."""
 
 _NAMES: Final = frozenset({Kind.NULL, Kind.NAME, Kind.NAME_ENUM})
+_TOUCHES: Final = frozenset({Kind.NULL, Kind.TOUCH_WORD, Kind.TOUCH_ENUM, Kind.TOUCH_BITS})
+_NUMBERS: Final = frozenset(Kind) - _NAMES - _TOUCHES - {Kind.TIME} | {Kind.NULL}
 _KINDS: Final = {
     Slot.BROKER: _NAMES,
     Slot.SYMBOL: _NAMES,
     Slot.TIME: frozenset({Kind.NULL, Kind.TIME}),
-    Slot.PRICE: frozenset(Kind) - _NAMES - {Kind.TIME} | {Kind.NULL},
+    Slot.PRICE: _NUMBERS,
+    Slot.ASK: _NUMBERS,
+    Slot.SIZE: _NUMBERS,
+    Slot.TOUCH: _TOUCHES,
 }
 """How a value that fills a slot can be written."""
 
+_ENUMS: Final = (Kind.NAME_ENUM, Kind.TOUCH_ENUM)
 
 _STORE_AS: Final = 16
-"""A STORE is loaded as this plus its kind. The number is shared with _program.pxd."""
+_STORE_ELSE: Final = 32
+"""A STORE is loaded as one of these plus its kind: the first for the broker, the symbol, the time
+and a price of one field. The numbers are shared with _program.pxd."""
 
 
 class Program(NamedTuple):
     """A plan that is proven whole, as the interpreter wants it."""
 
     words: tuple[int, ...]
-    reads_time: bool
+    slots: frozenset[Slot]
+    """That it stores."""
 
 
 def prepare(plan: FieldPlan) -> Program:
@@ -52,8 +61,8 @@ def prepare(plan: FieldPlan) -> Program:
     Raises:
         ValueError: it is not; tells at which word.
     """
-    words, starts, targets, reads_time = plan.words, set[int](), list[int](), False
-    loaded = list(words)
+    words, starts, targets = plan.words, set[int](), list[int]()
+    stores: dict[int, Slot] = {}
     pc, op = 0, None
     while pc < len(words):
         op = _instruction(words, pc)
@@ -63,14 +72,21 @@ def prepare(plan: FieldPlan) -> Program:
         if op is Op.SKIP_FIXED and operands[0] < 0:
             raise ValueError(f"word {pc} of the plan skips {operands[0]} bytes")
         if op is Op.STORE:
-            reads_time |= _check_store(plan, operands, pc) is Slot.TIME
-            loaded[pc] = _STORE_AS + operands[1]
+            stores[pc] = _check_store(plan, operands, pc)
         pc += _length(words, pc)
     if op is not Op.END:
         raise ValueError("the plan does not end with END")
     if not starts.issuperset(targets):
         raise ValueError("the plan jumps into the middle of an instruction, or out of itself")
-    return Program(tuple(loaded), reads_time)
+    return Program(_loaded(words, stores), frozenset(stores.values()))
+
+
+def _loaded(words: tuple[int, ...], stores: dict[int, Slot]) -> tuple[int, ...]:
+    loaded, slots = list(words), set(stores.values())
+    plain = {Slot.BROKER, Slot.SYMBOL, Slot.TIME} | (set() if Slot.ASK in slots else {Slot.PRICE})
+    for pc, slot in stores.items():
+        loaded[pc] = (_STORE_AS if slot in plain else _STORE_ELSE) + words[pc + 2]
+    return tuple(loaded)
 
 
 def _instruction(words: tuple[int, ...], pc: int) -> Op:
@@ -108,7 +124,7 @@ def _check_store(plan: FieldPlan, operands: tuple[int, ...], pc: int) -> Slot:
         raise ValueError(f"word {pc} of the plan stores {code} into {number}") from None
     if kind not in _KINDS[slot]:
         raise ValueError(f"word {pc} of the plan stores {kind.name} into {slot.name}")
-    if kind is Kind.NAME_ENUM and not 0 <= a < len(plan.enums):
+    if kind in _ENUMS and not 0 <= a < len(plan.enums):
         raise ValueError(f"word {pc} of the plan names the enum {a} of {len(plan.enums)}")
     if min(a, b) < 0 or (kind is Kind.TIME and a == 0):
         raise ValueError(f"word {pc} of the plan has the operands {a} and {b}")

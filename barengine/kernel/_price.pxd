@@ -118,6 +118,50 @@ cdef extern from *:
         return be_rescale(negative, negative ? 0 - value : value, scale, price_scale, out);
     }
 
+    /* (a + b) / 2. */
+    static inline int64_t be_half_sum(int64_t a, int64_t b)
+    {
+        const int64_t sum = a + b, half = sum >> 1; /* each is below 2^60; floor */
+        return half + (sum & half & 1);
+    }
+
+    /* Half of the sum of two doubles that are prices, or TOO_WIDE: each is an integer times
+       10^price_scale * 2^-down, both are taken to the larger down, and their sum is exact. */
+    static inline int be_mid_of_doubles(const uint64_t a, const uint64_t b, int price_scale,
+                                        int64_t *out)
+    {
+        const uint64_t bits[2] = {a, b};
+        be_u128 product[2], magnitude, rest, half;
+        __int128 sum = 0;
+        int down[2], most = 0, at;
+
+        for (at = 0; at < 2; at++) {
+            const int exponent = (int)(bits[at] >> 52) & 0x7FF;
+            uint64_t mantissa = bits[at] & 0xFFFFFFFFFFFFFull;
+            if (exponent) mantissa |= 1ull << 52;
+            product[at] = (be_u128)mantissa * be_ten_to[price_scale];
+            down[at] = mantissa ? 1075 - (exponent ? exponent : 1) : 0;
+            if (down[at] < 0) { /* it is a price, so this is below 2^60 */
+                product[at] <<= -down[at];
+                down[at] = 0;
+            }
+            if (down[at] > most) most = down[at];
+        }
+        if (most > 120) return 100;
+        for (at = 0; at < 2; at++) {
+            if (product[at] >> (125 - (most - down[at]))) return 100;
+            product[at] <<= most - down[at];
+            sum += bits[at] >> 63 ? -(__int128)product[at] : (__int128)product[at];
+        }
+        most++;
+        magnitude = sum < 0 ? 0 - (be_u128)sum : (be_u128)sum;
+        rest = magnitude & (((be_u128)1 << most) - 1);
+        half = (be_u128)1 << (most - 1);
+        magnitude >>= most;
+        magnitude += rest > half || (rest == half && (magnitude & 1));
+        return be_signed(sum < 0, magnitude, out);
+    }
+
     static inline uint64_t be_widened(uint32_t float_bits)
     {
         float narrow;
@@ -134,4 +178,7 @@ cdef extern from *:
     int price_from_long "be_from_long"(int64_t value, int price_scale, int64_t* out) noexcept nogil
     int price_from_decimal "be_from_decimal"(
         const uint8_t* p, int64_t n, int scale, int price_scale, int64_t* out) noexcept nogil
+    int64_t half_sum "be_half_sum"(int64_t a, int64_t b) noexcept nogil
+    int mid_of_doubles "be_mid_of_doubles"(
+        uint64_t a, uint64_t b, int price_scale, int64_t* out) noexcept nogil
     uint64_t widened "be_widened"(unsigned int float_bits) noexcept nogil

@@ -1,11 +1,10 @@
-"""The compiled interpreter of field plans (codec/plan.py); codec/read.py is its specification.
-
-Plans come here proven whole (_plans.prepare): the words can be trusted, the value never is.
+"""Field plans (codec/plan.py) in C: their words, what they fill, and how a name, a time, a number is
+read. ``_run`` is the interpreter; codec/read.py is the specification of both. Python-free.
 """
 
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
 
-from barengine.kernel._names cimport Name, is_utf8, named
+from barengine.kernel._names cimport Name
 from barengine.kernel._price cimport (
     TOO_WIDE,
     price_from_decimal,
@@ -16,8 +15,6 @@ from barengine.kernel._price cimport (
 from barengine.kernel._wire cimport (
     Bytes,
     Cursor,
-    first_bit,
-    likely,
     load32,
     load64,
     read_bytes,
@@ -35,7 +32,8 @@ cdef extern from *:
     bint multiply_overflows "be_mul_overflows"(int64_t a, int64_t b, int64_t* out) noexcept nogil
 
 
-# A STORE is loaded as STORE_AS + its kind, so that one jump decides everything.
+# A STORE is loaded as STORE_AS + its kind, so that one jump decides everything; one of a size, of
+# what may be touched, or of a side of the price as STORE_ELSE + its kind.
 cdef enum:  # codec.plan.Op
     OP_END = 0
     OP_SKIP_VARINT = 1
@@ -47,12 +45,17 @@ cdef enum:  # codec.plan.Op
     OP_NEXT = 7
     OP_STORE = 8
     STORE_AS = 16
+    STORE_ELSE = 32
 
 cdef enum:  # codec.plan.Slot
     SLOT_BROKER = 0
     SLOT_SYMBOL = 1
     SLOT_TIME = 2
     SLOT_PRICE = 3
+    SLOT_ASK = 4
+    SLOT_SIZE = 5
+    SLOT_TOUCH = 6
+    SLOTS = 7
 
 cdef enum:  # codec.plan.Kind
     KIND_NULL = 0
@@ -65,13 +68,28 @@ cdef enum:  # codec.plan.Kind
     KIND_DECIMAL_BYTES = 7
     KIND_DECIMAL_FIXED = 8
     KIND_DECIMAL_TEXT = 9
+    KIND_TOUCH_WORD = 10
+    KIND_TOUCH_ENUM = 11
+    KIND_TOUCH_BITS = 12
+
+cdef enum:  # model.Touch
+    TOUCH_NOTHING = 0
+    TOUCH_PRICE = 1
+    TOUCH_VOLUME = 2
+    TOUCH_BOTH = 3
 
 cdef enum:  # model.Reason
     UNDECODABLE = 3
     MISSING_FIELD = 4
     TIME_RANGE = 9
+    SIZE_NOT_FINITE = 13
+    SIZE_RANGE = 14
+    FLAGS = 15
+    TOUCHES_NOTHING = 16
 
 cdef enum:
+    NO_SIZE = -1
+    SIZE_SCALE = 9  # model.SIZE_SCALE
     MAX_LOOPS = 8  # codec.plan.MAX_DEPTH
     NOWHERE = -2   # in place of the next word: the value is UNDECODABLE
 
@@ -81,18 +99,34 @@ ctypedef int (*WidePrice)(
 ) except -1 nogil
 
 
+cdef struct Side:  # of a price between two
+    const int32_t* words  # its kind and operands
+    const uint8_t* p      # where it stands in the value
+    int64_t n
+    int64_t price
+
+
+# The same for the mean of two sides.
+ctypedef int (*WideMid)(
+    const Side* bid, const Side* ask, int32_t price_scale, int64_t* out
+) except -1 nogil
+
+
 cdef struct Plan:
     int32_t* words
     Bytes* symbols          # of all NAME_ENUM tables, one behind the other
     int32_t* first_symbol   # table t is symbols[first_symbol[t]:first_symbol[t + 1]]
     uint8_t* text           # what ``symbols`` point into
-    uint32_t lacks          # where nothing is read: MISSING_FIELD in the byte of each slot
+    uint64_t lacks          # where nothing is read: MISSING_FIELD in the byte of each slot
+    WideMid mid             # of a price between two sides; else NULL
 
 
 cdef struct Fields:
     Name names[2]     # by slot: broker, symbol
     int64_t time
     int64_t price
+    int64_t size      # or NO_SIZE
+    int32_t touch
 
 
 cdef struct Loop:
@@ -103,8 +137,9 @@ cdef struct Loop:
 
 cdef struct Frame:  # of one run
     int depth       # loops around the place
-    uint32_t lacks  # a byte for each slot: 0, or the reason why it is empty
+    uint64_t lacks  # a byte for each slot: 0, or the reason why it is empty
     Loop loops[MAX_LOOPS]
+    Side sides[2]
 
 
 cdef inline bint read_symbol(
@@ -126,9 +161,9 @@ cdef inline int to_time(int64_t value, int32_t unit_ns, int64_t* out) noexcept n
     return 0
 
 
-cdef inline uint32_t noted(uint32_t lacks, int32_t slot, int reason) noexcept nogil:
+cdef inline uint64_t noted(uint64_t lacks, int32_t slot, int reason) noexcept nogil:
     """``lacks`` with another reason (0: filled) for a slot."""
-    return lacks & ~(<uint32_t>0xFF << 8 * slot) | <uint32_t>reason << 8 * slot
+    return lacks & ~(<uint64_t>0xFF << 8 * slot) | <uint64_t>reason << 8 * slot
 
 
 cdef inline int read_double(Cursor* c, int32_t price_scale, int64_t* out) noexcept nogil:
@@ -141,11 +176,13 @@ cdef inline int read_double(Cursor* c, int32_t price_scale, int64_t* out) noexce
 cdef inline int read_price(
     Cursor* c, const int32_t* words, int32_t price_scale, WidePrice wide, int64_t* out
 ) except -1 nogil:
-    """A price that is no double; ``words`` begin with its kind. 0 or why it is none."""
+    """A price or size; ``words`` begin with its kind. 0 or why it is none."""
     cdef Bytes content
     cdef int64_t whole = 0
     cdef int32_t kind = words[0]
     cdef int answer
+    if kind == KIND_DOUBLE:
+        return read_double(c, price_scale, out)
     if kind == KIND_LONG:
         return price_from_long(whole, price_scale, out) if read_varint(c, &whole) else UNDECODABLE
     if kind == KIND_FLOAT or kind == KIND_DECIMAL_FIXED:
@@ -163,150 +200,3 @@ cdef inline int read_price(
         if answer != TOO_WIDE:
             return answer
     return wide(kind, content.p, content.n, words[1], price_scale, out)
-
-
-cdef inline int next_item(const Cursor* c, Frame* frame) noexcept nogil:
-    """The word at which NEXT goes on."""
-    cdef Loop* loop
-    if unlikely(frame.depth == 0):
-        return NOWHERE
-    loop = &frame.loops[frame.depth - 1]
-    # An item of no bytes leaves everything as it was, and so would all that follow it.
-    if loop.left > 1 and loop.item != c.p:
-        loop.left -= 1
-        loop.item = c.p
-        return loop.begin + 2
-    frame.depth -= 1
-    return loop.begin
-
-
-cdef inline int enter_block(
-    Cursor* c, const int32_t* words, int32_t pc, Frame* frame
-) noexcept nogil:
-    """The word at which BLOCKS goes on."""
-    cdef Loop* loop
-    cdef int64_t count = 0
-    cdef int64_t size = 0
-    if unlikely(not read_varint(c, &count)):
-        return NOWHERE
-    if count == 0:
-        return words[pc + 1]
-    if count < 0 and not read_varint(c, &size):
-        return NOWHERE
-    if frame.depth >= MAX_LOOPS:
-        return NOWHERE
-    loop = &frame.loops[frame.depth]
-    loop.begin = pc
-    loop.left = 0 - <uint64_t>count if count < 0 else <uint64_t>count
-    loop.item = c.p
-    frame.depth += 1
-    return pc + 2
-
-
-cdef inline int skip(Cursor* c, const int32_t* words, int32_t pc, Frame* frame) noexcept nogil:
-    """Run an instruction that stores nothing; the next word."""
-    cdef int32_t op = words[pc]
-    cdef int64_t n = 0
-    cdef Bytes content
-    if op == OP_SKIP_VARINT:
-        return pc + 1 if read_varint(c, &n) else NOWHERE
-    elif op == OP_SKIP_BYTES:
-        return pc + 1 if read_bytes(c, &content) else NOWHERE
-    elif op == OP_SKIP_FIXED:
-        n = words[pc + 1]
-        if unlikely(n > c.end - c.p):
-            return NOWHERE
-        c.p += n
-        return pc + 2
-    elif op == OP_UNION:
-        if unlikely(not read_varint(c, &n) or n < 0 or n >= words[pc + 1]):
-            return NOWHERE
-        return words[pc + 2 + n]
-    elif op == OP_JUMP:
-        return words[pc + 1]
-    elif op == OP_BLOCKS:
-        return enter_block(c, words, pc, frame)
-    return next_item(c, frame)
-
-
-cdef inline int store_rarely(
-    const Plan* plan, Cursor* c, int32_t pc, int32_t price_scale, WidePrice wide, Frame* frame,
-    Fields* out,
-) except -1 nogil:
-    """Run a STORE of a kind that few schemas have; the next word."""
-    cdef const int32_t* words = plan.words + pc
-    cdef int32_t slot = words[1]
-    cdef Bytes content
-    cdef int answer = 0
-    if words[0] == STORE_AS + KIND_NULL:
-        answer = MISSING_FIELD
-    elif words[0] == STORE_AS + KIND_NAME_ENUM:
-        if unlikely(not read_symbol(c, plan, words[3], &content)):
-            return NOWHERE
-        out.names[slot] = named(content)
-    else:
-        answer = read_price(c, words + 2, price_scale, wide, &out.price)
-        if unlikely(answer == UNDECODABLE):
-            return NOWHERE
-    frame.lacks = noted(frame.lacks, slot, answer)
-    return pc + 5
-
-
-cdef inline int run_plan(
-    const Plan* plan, Cursor c, int32_t price_scale, WidePrice wide, Fields* out
-) except -1 nogil:
-    """Read one value. 0, or why it is no tick; -1 with a Python exception from ``wide``.
-
-    What most schemas have is done here. For the rest the cursor is copied: one whose address is
-    passed on could not live in registers.
-    """
-    cdef Frame frame
-    cdef Cursor copy
-    cdef Bytes content
-    cdef const int32_t* words = plan.words
-    cdef int32_t pc = 0
-    cdef int32_t op
-    cdef int answer
-    cdef int64_t n = 0
-    frame.depth = 0
-    frame.lacks = plan.lacks
-    out.time = 0
-    while True:
-        op = words[pc]
-        if likely(op == STORE_AS + KIND_NAME):
-            n = words[pc + 1]
-            if unlikely(not read_bytes(&c, &content)):
-                return UNDECODABLE
-            out.names[n] = named(content)
-            if unlikely(not is_utf8(out.names[n])):
-                return UNDECODABLE
-            frame.lacks = noted(frame.lacks, <int32_t>n, 0)
-            pc += 5
-        elif likely(op == STORE_AS + KIND_TIME):
-            if unlikely(not read_varint(&c, &n)):
-                return UNDECODABLE
-            answer = to_time(n, words[pc + 3], &out.time)
-            frame.lacks = noted(frame.lacks, SLOT_TIME, answer)
-            pc += 5
-        elif likely(op == STORE_AS + KIND_DOUBLE):
-            answer = read_double(&c, price_scale, &out.price)
-            if unlikely(answer == UNDECODABLE):
-                return UNDECODABLE
-            frame.lacks = noted(frame.lacks, SLOT_PRICE, answer)
-            pc += 5
-        elif likely(op == OP_END):
-            break
-        else:
-            copy = c
-            if op >= STORE_AS:
-                pc = store_rarely(plan, &copy, pc, price_scale, wide, &frame, out)
-            else:
-                pc = skip(&copy, words, pc, &frame)
-            if unlikely(pc < 0):
-                return UNDECODABLE
-            c = copy
-    if unlikely(c.p != c.end):
-        return UNDECODABLE
-    if likely(frame.lacks == 0):
-        return 0
-    return (frame.lacks >> (first_bit(frame.lacks) & ~7)) & 0xFF  # the first slot's

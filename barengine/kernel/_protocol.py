@@ -10,28 +10,47 @@ order; batch boundaries never matter"):
 1. A record outside [start, stop) or listed in ``skip`` is passed over.
 2. It is decoded. What cannot become a tick is a dead letter. A schema id that no plan was added
    for ends the call: ``Outcome.need_schema`` names it, ``Outcome.next_offset`` is that record.
+   Its symbol is replaced by the one that ``names`` has for it.
 3. Event time > wall + max_future: dead letter FUTURE; no clock moves.
+   Where the configuration has trading hours, and its broker does not trade at that time: rejected
+   for ``out_of_session``. It is no arrival, and moves no clock.
 4. ``bucket_end <= closed`` is late, where closed = max(series.closed_through,
    broker.closed_through, floor(clock - grace)), the clock being the broker's (WATERMARK=broker)
    or the series' own (WATERMARK=series).
-5. Otherwise accepted: both clocks take max(clock, event time), the tick goes into its window.
+5. A tick that would lift volume or turnover of its window to MAX_SUM: dead letter SIZE_RANGE; no
+   clock moves. It depends on the window alone, so replay decides the same.
+6. Otherwise accepted: both clocks take max(clock, event time), the tick goes into its window.
 
 A late tick and an accepted one are arrivals: they end the silence of their broker and series.
-In replay (the range [L, C) of recovery) rule 3 is off, and rule 4 looks at the two stored
-closed_through only; a record it skips leaves no trace, and nothing is rejected.
+In replay (the range [L, C) of recovery) rule 3 is off (who was rejected by it is in ``skip``), and
+rule 4 looks at the two stored closed_through only; a record it skips leaves no trace, and nothing
+is rejected.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
 from barengine.codec.plan import FieldPlan
+from barengine.codec.symbols import SymbolNames
 from barengine.codec.tick import BadTick as BadTick
 from barengine.codec.tick import DecodedTick as DecodedTick
 from barengine.codec.tick import SlowDecoder as SlowDecoder
-from barengine.model import Bar, Framing, KeyFormat, Order, Period, Reason, Watermark
+from barengine.kernel._blocks import BarBlock as BarBlock
+from barengine.kernel._blocks import BlockForm as BlockForm
+from barengine.kernel._blocks import EncodedRecords as EncodedRecords
+from barengine.kernel._blocks import OpenWindows as OpenWindows
+from barengine.kernel._blocks import SeriesBlock as SeriesBlock
+from barengine.kernel._blocks import SeriesState as SeriesState
+from barengine.kernel._blocks import WindowBlock as WindowBlock
+from barengine.model import Framing, KeyFormat, Order, Period, Reason, Touch, Watermark
+
+Trading = Callable[[str, int], tuple[int, int, bool]]
+"""Whether a broker trades at a time, and the stretch [from, to) around it in which that holds.
+Times in ns. What it says must not change but by :meth:`Kernel.reschedule`. What it raises comes
+out of :meth:`Kernel.process` in the middle of a batch: throw the kernel away then."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,9 +73,37 @@ class KernelConfig:
     key_format: KeyFormat = KeyFormat.STRING
     key_header: bytes = b""
     value_header: bytes = b""
-    """Confluent frames of bar key (Avro keys only) and bar value; empty without a registry."""
+    live_header: bytes = b""
+    """Confluent frames of bar key (Avro keys only), bar value and live bar value; empty without a
+    registry."""
     began_whole: bool = False
     """The engine began at the log's first record: no bar is partial."""
+    sizes: bool = False
+    """Windows sum up sizes and heed what a tick may touch; else both are not looked at."""
+    book: bool = False
+    """There is a book above. Under WATERMARK=series closed_through of a series then rises (and is
+    given by take_series) with every bucket, not only where a bar closes. Under WATERMARK=broker
+    brokers close only as far as :meth:`Kernel.allow` lets them."""
+    trading: Trading | None = None
+    """Hours outside of which ticks are rejected; None: all are taken."""
+    out_of_session: Reason = Reason.OUT_OF_SESSION
+    """What they are rejected for: that, or OUT_OF_SESSION_LATE."""
+    names: SymbolNames | None = None
+    """Aliases and normal form of symbols; None: they are taken as they come."""
+    skip_partial: bool = False
+    """Partial bars are made and closed as any, and left out when a block is encoded."""
+
+    def form(self, *, live: bool = False) -> BlockForm:
+        """How its bars are written."""
+        return BlockForm(
+            self.period.name,
+            self.order,
+            self.key_format,
+            self.key_header,
+            self.live_header if live else self.value_header,
+            self.skip_partial,
+            live,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,13 +140,22 @@ class Reject(NamedTuple):
     """Late ticks only: max(clock, closed) - event time; a grace above it would have kept it."""
     broker: str = ""
     """Late and future ticks only."""
+    symbol: str = ""
+    """Late ticks only, as all that follows: what a correction needs. In normal form."""
+    price: int = 0
+    size: int | None = None
+    event_ns: int = 0
+    touch: Touch = Touch.BOTH
+    closed_ns: int = 0
+    """``closed`` of rule 4 at this tick: the same wherever batches and commits are cut."""
 
 
 class Outcome(NamedTuple):
     """What one call of process did."""
 
     next_offset: int
-    """First offset not processed: ``stop``, or the record that needs a schema."""
+    """First offset not processed: ``stop``, the record that needs a schema, or the one behind a
+    tick that made its broker wait."""
     need_schema: int | None
     records: int
     """Records processed in this call: accepted + rejected (replay: those that were looked at)."""
@@ -123,66 +179,6 @@ class BrokerState(NamedTuple):
     after the first accepted tick, and as long as it is NEVER what replay opens is partial."""
     arrival_wall_ns: int
     """Wall clock at the last arrival."""
-
-
-class SeriesState(NamedTuple):
-    """What WATERMARK=series must remember of one series."""
-
-    broker: str
-    symbol: str
-    closed_through_ns: int
-    clock_ns: int
-
-
-@dataclass(frozen=True, slots=True)
-class WindowBlock:
-    """Open windows as recovery stores them; ``_pure_stored`` has the layout."""
-
-    count: int
-    content: bytes
-    """So many windows back to back."""
-
-
-@dataclass(frozen=True, slots=True)
-class EncodedRecords:
-    """Records of one output batch, ready for compression and a batch header."""
-
-    payload: bytes
-    count: int
-    base_time_ms: int
-    max_time_ms: int
-
-
-class BarBlock(Protocol):
-    """Closed bars on their way out, in order of closing."""
-
-    def __len__(self) -> int: ...
-
-    def encode(self, max_bytes: int) -> list[EncodedRecords]:
-        """Keys and Avro values as record payloads of at most ``max_bytes`` each (one bar at least).
-
-        Offset deltas count from 0 in each payload; the record timestamp is bucket_start in ms.
-        """
-        ...
-
-    def bars(self) -> list[Bar]:
-        """The same bars as objects: for tests and tools, not for the hot path."""
-        ...
-
-
-class SeriesBlock(Protocol):
-    """States of series on their way out, in order of first appearance."""
-
-    def __len__(self) -> int: ...
-
-    def encode(self, max_bytes: int, time_ms: int) -> list[EncodedRecords]:
-        """State records as payloads of at most ``max_bytes`` each (one record at least), all
-        under the record timestamp ``time_ms``; :mod:`barengine.codec.state` has the format."""
-        ...
-
-    def states(self) -> list[SeriesState]:
-        """The same as objects: for tests and tools, not for the hot path."""
-        ...
 
 
 class Kernel(Protocol):
@@ -213,6 +209,9 @@ class Kernel(Protocol):
     ) -> Outcome:
         """Take the records with start <= offset < stop in offset order.
 
+        Ends behind a tick that takes its broker's watermark beyond what :meth:`allow` said: no
+        tick is decided by a close that must wait.
+
         ``skip`` are offsets (ascending) to pass over. A payload that breaks off or contradicts
         itself raises ValueError: the batch passed its CRC, so its writer was broken.
         """
@@ -228,6 +227,10 @@ class Kernel(Protocol):
         """
         ...
 
+    def reschedule(self) -> None:
+        """The trading hours may have changed: ask again."""
+        ...
+
     def resume_silence(self, wall_ns: int) -> None:
         """After recovery with nothing new in the log: wall - arrival_wall counts as observed."""
         ...
@@ -235,12 +238,36 @@ class Kernel(Protocol):
     def drain(self) -> int:
         """Move every due window to the pending block; returns the number of pending bars.
 
-        WATERMARK=broker: also lifts each broker's closed_through to floor(clock - grace).
-        WATERMARK=series: each series' to floor(its clock - grace)."""
+        WATERMARK=broker: also lifts each broker's closed_through to floor(clock - grace), or as
+        far as it is allowed. WATERMARK=series: each series' to floor(its clock - grace)."""
+        ...
+
+    def held(self) -> list[tuple[str, int]]:
+        """Brokers that may not be closed as far as their watermarks, and these. Empty without a
+        book, and under WATERMARK=series."""
+        ...
+
+    def allow(self, broker: str, through_ns: int) -> None:
+        """The broker, which held() named, may be closed through that time; until take_bars."""
+        ...
+
+    @property
+    def lifted(self) -> bool:
+        """Whether drain has lifted a closed_through since take_bars."""
         ...
 
     def take_bars(self) -> BarBlock:
         """The pending bars (call drain first); the kernel forgets them."""
+        ...
+
+    def take_live(self) -> BarBlock:
+        """The newest open window of each series, where a tick has gone into it since it was last
+        given (or the kernel was made): the bar so far, in order of the series' first appearance.
+        Nothing changes but that; call drain first. Looks at every series."""
+        ...
+
+    def give_live_again(self) -> None:
+        """What take_live gave was lost: the next call gives every bar so far."""
         ...
 
     def take_series(self) -> SeriesBlock:
@@ -257,16 +284,17 @@ class Kernel(Protocol):
         """Put stored clocks back (recovery, before replay)."""
         ...
 
-    def store_windows(self, as_of: int, max_bytes: int) -> list[WindowBlock]:
-        """Every open window as it is now, in the order of first ticks; call drain first.
+    def store_windows(self, as_of: int) -> OpenWindows:
+        """Every open window as it is now; call drain first.
 
-        ``as_of`` is the offset up to which everything is processed. A block has at most
-        ``max_bytes`` (one window at least). From now on low_water is not below ``as_of``.
+        ``as_of`` is the offset up to which everything is processed. From now on low_water is not
+        below it. What comes back is a copy: another thread may pack it while the kernel goes on.
         """
         ...
 
     def load_windows(self, as_of: int, blocks: Sequence[WindowBlock]) -> None:
         """Put stored windows back, save those that were closed since (recovery, after load).
+        Every other call has to wait: a thread of its own may make this one.
 
         A window closed by the stored closed_through of its broker or series is passed over; the
         others go on where they were, and their series' clocks with them.

@@ -7,27 +7,23 @@ here favours being read over being fast; the compiled kernel must give the same 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from barengine.codec.plan import FieldPlan
 from barengine.codec.read import run_plan
 from barengine.kernel._protocol import (
     BadTick,
     BarBlock,
-    BrokerState,
     DecodedTick,
-    KernelConfig,
     Outcome,
     RecordBatch,
     Reject,
-    SeriesBlock,
-    SeriesState,
     SlowDecoder,
-    WindowBlock,
 )
-from barengine.kernel._pure_block import PureBarBlock, PureSeriesBlock
+from barengine.kernel._pure_block import PureBarBlock
+from barengine.kernel._pure_memory import PureMemory
 from barengine.kernel._pure_record import Record, records_of
-from barengine.kernel._pure_stored import Stored, damaged, pack, unpack
-from barengine.kernel._table import Broker, Series, Table, Window, watermark
+from barengine.kernel._table import Broker, Series, Window, as_bar, fits, watermark
 from barengine.model import (
     MAX_EVENT_NS,
     MAX_NAME_BYTES,
@@ -35,7 +31,7 @@ from barengine.model import (
     NS_PER_MS,
     Framing,
     Reason,
-    Watermark,
+    Touch,
 )
 
 _FRAME_BYTES = 5
@@ -49,19 +45,8 @@ class _NeedSchemaError(Exception):
         self.schema_id = schema_id
 
 
-class PureKernel:
+class PureKernel(PureMemory):
     """See ``_protocol.Kernel``."""
-
-    def __init__(self, config: KernelConfig) -> None:
-        self._config = config
-        self._period = config.period
-        self._by_series = config.watermark is Watermark.SERIES
-        self._schemas: dict[int, tuple[FieldPlan | None, SlowDecoder | None]] = {}
-        self._table = Table()
-        self._closed: list[tuple[Series, Window]] = []
-        self._due: dict[Series, None] = {}
-        self._observed = 0
-        self._as_of = 0
 
     # -- schemas ---------------------------------------------------------------------------
 
@@ -102,6 +87,9 @@ class PureKernel:
                 accepted += 1
             elif not replay or reject.reason is Reason.UNKNOWN_SCHEMA:
                 rejects.append(reject)
+            if self._paused:
+                self._paused = False
+                return Outcome(record.offset + 1, None, records, accepted, rejects)
         return Outcome(stop, None, records, accepted, rejects)
 
     def _take(self, record: Record, wall_ns: int, replay: bool) -> Reject | None:
@@ -111,18 +99,22 @@ class PureKernel:
         except BadTick as bad:
             return record.rejected(bad.reason)
         if not replay and tick.time_ns > wall_ns + self._config.max_future_ns:
-            return record.rejected(Reason.FUTURE, who=tick.broker.decode())
+            return record.rejected(Reason.FUTURE)._replace(broker=tick.broker.decode())
         series = self._table.find(tick.broker, tick.symbol)
-        series.last_offset = record.offset
         start = self._period.floor(tick.time_ns)
+        if not replay and not self._trades(series.broker, tick.time_ns):
+            return self._outside(record, series, start, tick)
+        series.last_offset = record.offset
         closed = self._closed_through(series, stored_only=replay)
         reject = None
         if start + self._period.length_ns > closed:
+            if not fits(series.windows.get(start), tick):
+                return record.rejected(Reason.SIZE_RANGE)
             self._accept(series, start, tick, record.offset, replay=replay)
         elif replay:
             return record.rejected(Reason.WATERMARK)
         else:
-            reject = self._late(record, series, start, closed, tick.time_ns)
+            reject = self._late(record, series, start, closed, tick)
         if not replay:
             self._arrived(series, wall_ns)
         return reject
@@ -159,20 +151,28 @@ class PureKernel:
                 raise BadTick(Reason.EMPTY_NAME)
             if len(name) > MAX_NAME_BYTES:
                 raise BadTick(Reason.NAME_TOO_LONG)
-        return tick
+        tick = tick._replace(symbol=self._canonical(tick.broker, tick.symbol))
+        return tick if self._config.sizes else tick._replace(size=None, touch=Touch.BOTH)
 
-    def _closed_through(self, series: Series, *, stored_only: bool) -> int:
-        stored = max(series.closed, series.broker.closed)
-        if stored_only:
-            return stored
-        return max(stored, self._watermark(series))
+    def _trades(self, broker: Broker, time_ns: int) -> bool:
+        if self._config.trading is None:
+            return True
+        if not broker.hours[0] <= time_ns < broker.hours[1]:
+            broker.hours = self._config.trading(broker.name.decode(), time_ns)
+        return broker.hours[2]
 
-    def _watermark(self, series: Series) -> int:
-        clock = series.clock if self._by_series else series.broker.clock
-        return watermark(clock, self._config.grace_ns, self._period)
+    def reschedule(self) -> None:
+        for broker in self._table.brokers.values():
+            broker.hours = (0, 0, False)
+
+    def _outside(self, record: Record, series: Series, start: int, tick: DecodedTick) -> Reject:
+        reject = record.rejected(self._config.out_of_session)
+        if not reject.reason.late:
+            return reject
+        return _missed(reject, series, start, tick)._replace(closed_ns=NEVER)
 
     def _late(
-        self, record: Record, series: Series, start: int, closed: int, time_ns: int
+        self, record: Record, series: Series, start: int, closed: int, tick: DecodedTick
     ) -> Reject:
         end = start + self._period.length_ns
         broker = series.broker
@@ -184,8 +184,9 @@ class PureKernel:
                 series.dirty = True
         by_events = watermark(event_clock, self._config.grace_ns, self._period)
         reason = Reason.WATERMARK if end <= by_events else Reason.SILENCE
-        lateness = max(clock, closed) - time_ns
-        return record.rejected(reason, start, lateness, broker.name.decode())
+        return _missed(record.rejected(reason), series, start, tick)._replace(
+            lateness_ns=max(clock, closed) - tick.time_ns, closed_ns=closed
+        )
 
     def _accept(
         self, series: Series, start: int, tick: DecodedTick, offset: int, *, replay: bool
@@ -200,10 +201,10 @@ class PureKernel:
         window = series.windows.get(start)
         if window is None:
             partial = start <= broker.begin or (replay and not begun)
-            window = Window.of_tick(start, time, tick.price, offset, partial)
+            window = Window.of_tick(start, tick, offset, partial)
             self._table.open(series, window)
         else:
-            window.add(time, tick.price, offset, self._config.order)
+            window.add(tick, offset, self._config.order)
         if self._by_series:
             self._mark_due(series, self._watermark(series))
 
@@ -212,11 +213,7 @@ class PureKernel:
         broker.arrival_clock = broker.clock
         broker.mark = series.mark = self._observed
         broker.arrival_wall = series.arrival_wall = wall_ns
-
-    def _mark_due(self, series: Series, through: int) -> None:
-        length = self._period.length_ns
-        if any(start + length <= through for start in series.windows):
-            self._due[series] = None
+        self._paused = self._is_held(broker)
 
     # -- closing ---------------------------------------------------------------------------
 
@@ -261,12 +258,34 @@ class PureKernel:
 
     def _drain_broker(self, broker: Broker) -> None:
         through = watermark(broker.clock, self._config.grace_ns, self._period)
+        if self._bounded:
+            through = min(through, max(broker.allowed, broker.closed))
+        self._lifted |= through > broker.closed
         broker.closed = max(broker.closed, through)
         length = self._period.length_ns
         for start in sorted(start for start in broker.buckets if start + length <= through):
             self._closed.extend(self._table.close_bucket(broker, start))
 
+    def _is_held(self, broker: Broker) -> bool:
+        through = watermark(broker.clock, self._config.grace_ns, self._period)
+        return self._bounded and through > max(broker.allowed, broker.closed)
+
+    def held(self) -> list[tuple[str, int]]:
+        return [
+            (one.name.decode(), watermark(one.clock, self._config.grace_ns, self._period))
+            for one in self._table.brokers.values()
+            if self._is_held(one)
+        ]
+
+    def allow(self, broker: str, through_ns: int) -> None:
+        self._table.broker(broker.encode()).allowed = through_ns
+
+    @property
+    def lifted(self) -> bool:
+        return self._lifted
+
     def _drain_series(self) -> None:
+        self._lifted |= bool(self._due)
         for series in self._due:
             series.closed = max(series.closed, self._watermark(series))
             for window in self._table.close_series(series, series.closed, self._period.length_ns):
@@ -275,124 +294,37 @@ class PureKernel:
         self._due.clear()
 
     def take_bars(self) -> BarBlock:
-        block = PureBarBlock(self._config, self._closed)
+        length = self._period.length_ns
+        bars = [as_bar(series, window, length) for series, window in self._closed]
         self._closed = []
-        return block
+        self._lifted = False
+        for broker in self._table.brokers.values():
+            broker.allowed = NEVER
+        return PureBarBlock(self._config.form(), bars)
 
-    # -- state -----------------------------------------------------------------------------
-
-    def take_series(self) -> SeriesBlock:
-        dirty = [series for series in self._table.series.values() if series.dirty]
-        for series in dirty:
-            series.dirty = False
-        return PureSeriesBlock(
-            [
-                SeriesState(
-                    series.broker.name.decode(),
-                    series.symbol.decode(),
-                    series.closed,
-                    series.clock,
-                )
-                for series in dirty
-            ]
-        )
-
-    def brokers(self) -> list[BrokerState]:
-        return [
-            BrokerState(
-                b.name.decode(),
-                b.clock,
-                b.event_clock,
-                b.arrival_clock,
-                b.closed,
-                b.begin,
-                b.arrival_wall,
-            )
-            for b in self._table.brokers.values()
-        ]
-
-    def load(self, brokers: Sequence[BrokerState], series: Sequence[SeriesState]) -> None:
-        for state in brokers:
-            broker = self._table.broker(state.broker.encode())
-            broker.clock, broker.event_clock = state.clock_ns, state.event_clock_ns
-            broker.arrival_clock, broker.closed = state.arrival_clock_ns, state.closed_through_ns
-            broker.begin, broker.arrival_wall = state.begin_ns, state.arrival_wall_ns
-        for item in series:
-            one = self._table.find(item.broker.encode(), item.symbol.encode())
-            one.closed, one.clock = item.closed_through_ns, item.clock_ns
-
-    def store_windows(self, as_of: int, max_bytes: int) -> list[WindowBlock]:
-        self._as_of = as_of
-        found = []
+    def take_live(self) -> BarBlock:
+        bars = []
         for series in self._table.series.values():
-            series.stored = bool(series.windows)
-            found += [(series, series.windows[start]) for start in sorted(series.windows)]
-        found.sort(key=lambda one: one[1].first_offset)
-        return pack(found, self._config.order, max_bytes)
+            window = series.windows[max(series.windows)] if series.windows else None
+            if window is not None and window.count != window.given:
+                window.given = window.count
+                bar = as_bar(series, window, self._period.length_ns)
+                bars.append(replace(bar, final=False))
+        return PureBarBlock(self._config.form(live=True), bars)
 
-    def load_windows(self, as_of: int, blocks: Sequence[WindowBlock]) -> None:
-        self._as_of = as_of
-        for stored in unpack(blocks, as_of, self._period, self._config.order):
-            self._load_window(stored)
+    def give_live_again(self) -> None:
+        for window in self._table.windows():
+            window.given = 0
 
-    def _load_window(self, stored: Stored) -> None:
-        series = self._table.find(stored.broker, stored.symbol)
-        series.stored = True
-        window = stored.window
-        closed = self._closed_through(series, stored_only=True)
-        if window.start + self._period.length_ns <= closed:
-            return
-        if window.start in series.windows:
-            raise damaged()
-        begin = series.broker.begin
-        begun = begin != NEVER or self._config.began_whole
-        window.partial = window.start <= begin or not begun
-        self._table.open(series, window)
-        series.clock = max(series.clock, window.last_event)
-        if self._by_series:
-            self._mark_due(series, self._watermark(series))
 
-    @property
-    def stored_open(self) -> bool:
-        oldest = self._oldest_first_offset()
-        return oldest is not None and oldest < self._as_of
-
-    def evict(self, before_wall_ns: int) -> list[tuple[str, str]]:
-        gone = []
-        low_water = self.low_water()
-        for key, series in list(self._table.series.items()):
-            if series.windows or series.arrival_wall >= before_wall_ns:
-                continue
-            if series.dirty or any(one is series for one, _ in self._closed):
-                continue
-            if not self._dispensable(series, low_water):
-                continue
-            del self._table.series[key]
-            if series.closed != NEVER:
-                gone.append((series.broker.name.decode(), series.symbol.decode()))
-        return gone
-
-    def _dispensable(self, series: Series, low_water: int | None) -> bool:
-        """Recovery can do without its record: the broker's says as much, or neither [L, C) nor
-        the stored windows hold ticks of it. Else a crash would put the ticks of bars that have
-        left into new windows."""
-        if series.closed <= series.broker.closed:
-            return True
-        if series.stored and self.stored_open:
-            return False
-        return self._by_series and (low_water is None or series.last_offset < low_water)
-
-    def low_water(self) -> int | None:
-        oldest = self._oldest_first_offset()
-        return None if oldest is None else max(oldest, self._as_of)
-
-    def _oldest_first_offset(self) -> int | None:
-        return min((window.first_offset for window in self._table.windows()), default=None)
-
-    @property
-    def open_windows(self) -> int:
-        return self._table.open_windows
-
-    @property
-    def pending(self) -> int:
-        return len(self._closed)
+def _missed(reject: Reject, series: Series, start: int, tick: DecodedTick) -> Reject:
+    """With what a late tick tells of itself."""
+    return reject._replace(
+        bucket_start_ns=start,
+        broker=series.broker.name.decode(),
+        symbol=series.symbol.decode(),
+        price=tick.price,
+        size=tick.size,
+        event_ns=tick.time_ns,
+        touch=tick.touch,
+    )

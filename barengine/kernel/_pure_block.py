@@ -1,38 +1,47 @@
-"""What leaves the pure kernel, closed bars and states of series, and how it is written."""
+"""What leaves the pure kernel, bars and states of series, and how it is written."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
-from barengine.codec.bar import encode_bar_key, encode_bar_value
+from barengine.codec.bar import encode_bar_key, encode_bar_value, encode_live_key
 from barengine.codec.records import encode_record
 from barengine.codec.state import encode_series_key, encode_series_value
-from barengine.kernel._protocol import EncodedRecords, KernelConfig, SeriesState
-from barengine.kernel._table import Series, Window, as_bar
+from barengine.kernel._protocol import BlockForm, EncodedRecords, SeriesState
 from barengine.model import NS_PER_MS, Bar
 
 
 class PureBarBlock:
-    """Closed bars, in order of closing."""
+    """Bars, in the order in which they are given."""
 
-    def __init__(self, config: KernelConfig, closed: list[tuple[Series, Window]]) -> None:
-        self._config = config
-        self._closed = closed
+    def __init__(self, form: BlockForm, bars: list[Bar]) -> None:
+        self._form = form
+        self._bars = bars
 
     def __len__(self) -> int:
-        return len(self._closed)
+        return len(self._bars)
+
+    @property
+    def skipped(self) -> int:
+        return len(self._bars) - len(self._leaving())
 
     def bars(self) -> list[Bar]:
-        length = self._config.period.length_ns
-        return [as_bar(series, window, length) for series, window in self._closed]
+        return self._bars
 
     def encode(self, max_bytes: int) -> list[EncodedRecords]:
-        return _packed(map(self._record, self.bars()), max_bytes)
+        return packed(map(self._record, self._leaving()), max_bytes)
+
+    def _leaving(self) -> list[Bar]:
+        if not self._form.skip_partial:
+            return self._bars
+        return [bar for bar in self._bars if not bar.partial]
 
     def _record(self, bar: Bar) -> tuple[int, bytes, bytes]:
-        config = self._config
-        key = config.key_header + encode_bar_key(bar, config.key_format)
-        value = config.value_header + encode_bar_value(bar, config.period.name)
+        form = self._form
+        key = form.key_header + encode_bar_key(bar, form.key_format)
+        if form.live:
+            key = encode_live_key(bar)
+        value = form.value_header + encode_bar_value(bar, form.period)
         return bar.bucket_start_ns // NS_PER_MS, key, value
 
 
@@ -57,10 +66,12 @@ class PureSeriesBlock:
             )
             for state in self._states
         )
-        return _packed(records, max_bytes)
+        return packed(records, max_bytes)
 
 
-def _packed(records: Iterable[tuple[int, bytes, bytes]], max_bytes: int) -> list[EncodedRecords]:
+def packed(
+    records: Iterable[tuple[int, bytes, bytes | None]], max_bytes: int
+) -> list[EncodedRecords]:
     """Records of time in ms, key and value in payloads of at most ``max_bytes``, one at least."""
     out: list[EncodedRecords] = []
     parts: list[bytes] = []

@@ -20,19 +20,9 @@ class Record:
     value: bytes | None
     headers: bytes
 
-    def rejected(self, reason: Reason, start: int = 0, lateness: int = 0, who: str = "") -> Reject:
-        """It goes into no window; ``start``, ``lateness`` and ``who`` as in :class:`Reject`."""
-        return Reject(
-            self.offset,
-            self.time_ms,
-            self.key,
-            self.value,
-            self.headers,
-            reason,
-            start,
-            lateness,
-            who,
-        )
+    def rejected(self, reason: Reason) -> Reject:
+        """It goes into no window."""
+        return Reject(self.offset, self.time_ms, self.key, self.value, self.headers, reason)
 
 
 def records_of(batch: RecordBatch) -> Iterator[Record]:

@@ -1,12 +1,12 @@
-"""Rules 3 to 5 of ``_protocol`` for one tick, and everything that closes. Python-free.
+"""Rules 3 to 6 of ``_protocol`` for one tick, and everything that closes. Python-free.
 
 Bucket ends are multiples of the period, so ``end <= floor(clock - grace)`` is decided as
 ``end <= clock - grace``, without a division.
 """
 
-from libc.stdint cimport int64_t, uint32_t
+from libc.stdint cimport INT64_MAX, INT64_MIN, int64_t, uint32_t
 
-from barengine.kernel._program cimport Fields
+from barengine.kernel._program cimport SIZE_RANGE, Fields
 from barengine.kernel._lookup cimport find_series
 from barengine.kernel._store cimport (
     IS_DIRTY,
@@ -22,8 +22,10 @@ from barengine.kernel._store cimport (
     minus,
     plus,
     series_at,
+    sums_at,
     window_at,
 )
+from barengine.kernel._sizes cimport add_sized, begin_sums, fits
 from barengine.kernel._windows cimport add_tick, close_bucket, close_oldest, open_window
 from barengine.kernel._wire cimport likely, unlikely
 
@@ -40,6 +42,7 @@ cdef struct Late:
     int64_t start
     int64_t closed
     int64_t latest  # lateness is max(latest, closed) - event time
+    const Series* series
 
 
 cdef inline int64_t watermark(const Store* st, int64_t clock) noexcept nogil:
@@ -76,6 +79,14 @@ cdef inline bint mark_due(Store* st, Series* series, uint32_t index) noexcept no
     return True
 
 
+cdef inline bint is_due(Store* st, const Series* series) noexcept nogil:
+    """Whether the series' own clock closes something: a window, or with a book a bucket."""
+    cdef int64_t end = window_at(st, series.oldest).bar.start + st.rules.period
+    if unlikely(st.rules.book) and series.closed != NEVER:
+        end = plus(floor_to(series.closed, st.rules.period), st.rules.period)
+    return is_past(st, end, series.clock)
+
+
 cdef inline bint accept(
     Store* st, Series* series, uint32_t index, uint32_t place, Window* window,
     int64_t start, const Fields* tick, int64_t offset, bint replay,
@@ -92,14 +103,18 @@ cdef inline bint accept(
     broker.event_clock = larger(broker.event_clock, time)
     series.clock = larger(series.clock, time)
     if likely(window != NULL):
-        add_tick(window, time, tick.price, offset, st.rules.by_offset)
+        if likely(not st.rules.sized):
+            add_tick(window, time, tick.price, offset, st.rules.by_offset)
+        else:
+            add_sized(window, sums_at(st, place), tick, offset, st.rules.by_offset)
     elif unlikely(
         not open_window(st, series, index, place, start, time, tick.price, offset)
     ):
         return False
-    if unlikely(st.rules.by_series) and is_past(
-        st, window_at(st, series.oldest).bar.start + st.rules.period, series.clock
-    ):
+    elif st.rules.sized:
+        place = series.oldest if place == NONE else window_at(st, place).newer
+        begin_sums(st, window_at(st, place), place, tick)
+    if unlikely(st.rules.by_series) and is_due(st, series):
         return mark_due(st, series, index)
     return True
 
@@ -112,6 +127,7 @@ cdef inline int late(
     cdef int64_t clock = series.clock if st.rules.by_series else broker.clock
     cdef int64_t event_clock = series.clock if st.rules.by_series else broker.event_clock
     out.start = start
+    out.series = series
     out.closed = larger(stored, watermark(st, clock))
     out.latest = clock
     if st.rules.by_series and end > broker.closed:
@@ -145,7 +161,7 @@ cdef inline int take_tick(
     Store* st, const Fields* tick, uint32_t hash, int64_t offset, int64_t wall, bint replay,
     Late* out,
 ) noexcept nogil:
-    """Rules 4 and 5: ACCEPTED, LATE_… (replay: without a trace) or NO_MEMORY."""
+    """Rules 4 to 6: ACCEPTED, LATE_… (replay: without a trace), SIZE_RANGE or NO_MEMORY."""
     cdef uint32_t index = 0
     cdef uint32_t place = NONE
     cdef int64_t start = 0
@@ -156,13 +172,22 @@ cdef inline int take_tick(
     cdef Window* window
     if unlikely(series == NULL):
         return NO_MEMORY
-    series.last_offset = offset
     broker = &st.brokers[series.broker]
     window = find_window(st, series, tick.time, &start, &place)
+    if unlikely(st.ask_hours != NULL) and not replay:
+        if not broker.hours_from <= tick.time < broker.hours_to:
+            if not st.ask_hours(st.owner, series.broker, tick.time):
+                return NO_MEMORY
+        if not broker.trades:
+            out.start, out.closed, out.latest, out.series = start, NEVER, tick.time, series
+            return st.outside
+    series.last_offset = offset
     end = start + st.rules.period
     stored = larger(series.closed, broker.closed)
     clock = series.clock if st.rules.by_series else broker.clock
     if likely(end > stored and (replay or not is_past(st, end, clock))):
+        if unlikely(st.rules.sized) and not fits(st, window, place, tick):
+            return SIZE_RANGE
         begin = broker.begin
         if unlikely(not accept(st, series, index, place, window, start, tick, offset, replay)):
             return NO_MEMORY
@@ -176,14 +201,42 @@ cdef inline int take_tick(
         broker.arrival_clock = broker.clock
         broker.mark = series.mark = st.observed
         broker.arrival_wall = series.arrival_wall = wall
+        st.paused = broker.clock >= broker.pause
     return answer
 
 
 # -- closing ---------------------------------------------------------------------------------------
 
+cdef inline void allow(Store* st, Broker* broker, int64_t through) noexcept nogil:
+    """Let it be closed through that time, or as far as it is; also once it was loaded."""
+    cdef int64_t top = larger(through, broker.closed)
+    broker.allowed = through
+    broker.pause = INT64_MAX
+    if st.rules.book and not st.rules.by_series:
+        broker.pause = INT64_MIN + 1
+        if top != NEVER:
+            broker.pause = plus(plus(floor_to(top, st.rules.period), st.rules.period), st.rules.grace)
+
+
+cdef inline void forget_allowed(Store* st) noexcept nogil:
+    """Whoever takes the bars is asked anew."""
+    cdef uint32_t at
+    st.lifted = False
+    for at in range(st.broker_count):
+        allow(st, &st.brokers[at], NEVER)
+
+
+cdef inline bint is_held(const Broker* broker) noexcept nogil:
+    return broker.clock != NEVER and broker.clock >= broker.pause
+
+
 cdef inline bint drain_broker(Store* st, Broker* broker) noexcept nogil:
     cdef int64_t through = watermark(st, broker.clock)
-    broker.closed = larger(broker.closed, through)
+    if is_held(broker):
+        through = larger(broker.allowed, broker.closed)
+    if through > broker.closed:
+        broker.closed = through
+        st.lifted = True
     while (
         broker.head < broker.tail
         and broker.buckets[broker.head].start + st.rules.period <= through
@@ -196,6 +249,7 @@ cdef inline bint drain_broker(Store* st, Broker* broker) noexcept nogil:
 cdef inline bint drain_series(Store* st) noexcept nogil:
     cdef int64_t at
     cdef Series* series
+    st.lifted = st.lifted or st.due_count > 0
     for at in range(st.due_count):
         series = series_at(st, st.due[at])
         series.closed = larger(series.closed, watermark(st, series.clock))

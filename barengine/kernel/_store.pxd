@@ -1,8 +1,10 @@
 """The open-window table in C: series, brokers, windows, and the lists that tie them together.
 
     slots    open addressing: hash of (broker, symbol) -> series
-    Series   64 bytes in chunks that never move; its windows hang in a list, newest bucket first
+    Series   64 bytes in chunks that never move; its windows hang in a list, newest bucket first.
+             A symbol that is spelled in another way has an entry more, which leads to it
     Window   128 bytes from a pool of chunks with a free list
+    Sums     48 bytes more for each window, in chunks beside those, if there are sizes at all
     Broker   its clocks and, under WATERMARK=broker, a calendar: buckets in ascending order, each
              a queue of windows in order of their first tick, so that closing costs O(1) a window
     links    under WATERMARK=series all windows hang in one list in order of their first tick
@@ -13,12 +15,13 @@ appearance is index order; evict keeps it. Python-free: failures are NULL or Fal
 that memory ran out.
 """
 
-from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
+from libc.stdint cimport int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libc.stdlib cimport free, malloc, realloc
 from libc.string cimport memset
 from posix.stdlib cimport posix_memalign
 
-from barengine.kernel._names cimport Arena, arena_free
+from barengine.kernel._names cimport Arena, Name, arena_free
+from barengine.kernel._sums cimport Sums
 from barengine.kernel._wire cimport Bytes
 
 
@@ -65,6 +68,12 @@ cdef extern from *:
     """
     const uint32_t NONE "be_none"
 
+cdef extern from *:
+    """
+    #define be_no_date INT32_MIN
+    """
+    const int32_t NO_DATE "be_no_date"
+
 
 cdef struct Ohlc:
     int64_t start
@@ -90,8 +99,8 @@ cdef struct Window:  # two cache lines
     uint32_t newer
     uint32_t before  # WATERMARK=series: opened before this one
     uint32_t after   # opened after it: in its bucket (broker), or at all (series); free list
-    bint partial
-    uint64_t unused
+    uint32_t flags
+    int64_t given    # its count when it was last given to take_live
 
 
 cdef struct Series:  # one cache line
@@ -113,6 +122,7 @@ cdef enum:  # flags in Series.sizes
     IS_DIRTY = 1 << 25
     IS_CLOSING = 1 << 26  # while evict runs: a bar of it is pending
     IS_STORED = 1 << 27   # a window of it was stored at Store.as_of, open or closed by now
+    IS_ALIAS = 1 << 28    # no series: another spelling of series ``last_offset``, to be found by
 
 
 cdef struct Bucket:
@@ -130,6 +140,11 @@ cdef struct Broker:
     int64_t begin
     int64_t arrival_wall
     int64_t mark
+    int64_t hours_from  # newest answer of KernelConfig.trading
+    int64_t hours_to
+    bint trades
+    int64_t allowed    # with a book: how far it may be closed, if that is more than ``closed``
+    int64_t pause      # the smallest clock whose watermark is beyond both
     Bucket* buckets
     int64_t head       # buckets[head:tail] are in use
     int64_t tail
@@ -141,18 +156,51 @@ cdef struct Slot:
     uint32_t index
 
 
-cdef struct Closed:
+cdef struct Closed:  # any bar on its way out; _block.pyx tells how to make a block of them
     Ohlc bar
-    uint64_t names      # in the kernel: the series; in a block: where its names begin
+    Sums sums           # read as far as ``flags`` say
+    int64_t end
+    uint64_t names      # where its names begin; in CompiledBarBlock.take: which series
     uint16_t broker_size
     uint16_t symbol_size
-    bint partial
+    uint32_t flags
+    int32_t revision
+    int32_t trading_date  # days since 1970-01-01, or NO_DATE
+    uint8_t origin        # index in codec.bar.ORIGINS
+    uint8_t cause         # 0, or 1 + index in codec.bar.CAUSES
+    uint8_t period        # for who makes bars of several periods; blocks do not look at it
 
 
 cdef struct ClosedBars:
     Closed* items
     int64_t count
     int64_t capacity
+
+
+cdef struct Shut:  # a closed window until it is taken: no more than it must have, for they are many
+    Ohlc bar
+    uint32_t series
+    uint32_t flags
+
+
+cdef struct ShutWindows:
+    Shut* items
+    Sums* sums          # of each, if rules.sized
+    int64_t count
+    int64_t capacity
+    int64_t sums_capacity
+
+
+# Asks what a symbol is called: takes the GIL, returns 0 (as it is), 1 (``canonical``, which lives
+# until the next call) or -1 (without memory).
+ctypedef int (*Rename)(
+    void* owner, Name broker, Name symbol, Bytes* canonical
+) noexcept nogil
+
+
+# Asks whether the broker of an index trades at a time, and until when: takes the GIL, sets its
+# hours; False on any failure.
+ctypedef bint (*Trades)(void* owner, uint32_t broker, int64_t time) noexcept nogil
 
 
 cdef struct Rules:
@@ -163,6 +211,8 @@ cdef struct Rules:
     bint by_series
     bint by_offset
     bint began_whole
+    bint book             # KernelConfig.book
+    bint sized            # windows have Sums
 
 
 cdef struct Store:
@@ -170,7 +220,14 @@ cdef struct Store:
     Series** series_chunks
     uint32_t series_count
     uint32_t series_capacity
+    uint32_t spellings      # entries among them that are no series
+    Rename rename           # NULL: every name is its own
+    Trades ask_hours        # NULL: every tick is taken
+    int outside             # model.Reason of those that are not
+    void* owner
     Window** window_chunks
+    Sums** sums_chunks    # beside window_chunks; none unless rules.sized
+    uint32_t sums_capacity
     uint32_t windows_made
     uint32_t window_capacity
     uint32_t free_window
@@ -185,7 +242,7 @@ cdef struct Store:
     Arena names
     Arena broker_names
     uint64_t secret[2]
-    ClosedBars closed
+    ShutWindows closed
     uint32_t* due
     int64_t due_count
     int64_t due_capacity
@@ -195,6 +252,8 @@ cdef struct Store:
     bint disordered         # a window was opened by a smaller offset than one before it
     int64_t as_of           # every window opened before this offset is stored as of it
     int64_t observed
+    bint lifted             # Kernel.lifted
+    bint paused             # the tick that was taken just now ends the walk
 
 
 cdef inline void* grown(void* items, int64_t* capacity, int64_t least, size_t size) noexcept nogil:
@@ -212,6 +271,10 @@ cdef inline Series* series_at(Store* st, uint32_t index) noexcept nogil:
 
 cdef inline Window* window_at(Store* st, uint32_t index) noexcept nogil:
     return &st.window_chunks[index >> CHUNK_BITS][index & (CHUNK - 1)]
+
+
+cdef inline Sums* sums_at(Store* st, uint32_t index) noexcept nogil:
+    return &st.sums_chunks[index >> CHUNK_BITS][index & (CHUNK - 1)]
 
 
 cdef inline bint add_chunk(void*** chunks, uint32_t* capacity, size_t size) noexcept nogil:
@@ -257,14 +320,18 @@ cdef inline void store_free(Store* st) noexcept nogil:
         free(st.series_chunks[at])
     for at in range(st.window_capacity >> CHUNK_BITS):
         free(st.window_chunks[at])
+    for at in range(st.sums_capacity >> CHUNK_BITS):
+        free(st.sums_chunks[at])
     for at in range(st.broker_count):
         free(st.brokers[at].buckets)
     free(st.series_chunks)
     free(st.window_chunks)
+    free(st.sums_chunks)
     free(st.brokers)
     free(st.slots)
     free(st.broker_slots)
     free(st.closed.items)
+    free(st.closed.sums)
     free(st.due)
     arena_free(&st.names)
     arena_free(&st.broker_names)
@@ -276,8 +343,9 @@ cdef inline int64_t bytes_held(const Store* st) noexcept nogil:
     cdef size_t size = (<size_t>st.slot_mask + st.broker_slot_mask + 2) * sizeof(Slot)
     size += st.series_capacity * sizeof(Series) + st.window_capacity * sizeof(Window)
     size += (st.series_capacity + st.window_capacity) // CHUNK * sizeof(void*)
+    size += st.sums_capacity * sizeof(Sums) + st.sums_capacity // CHUNK * sizeof(void*)
     size += st.broker_capacity * sizeof(Broker) + st.due_capacity * sizeof(uint32_t)
-    size += st.closed.capacity * sizeof(Closed)
+    size += st.closed.capacity * sizeof(Shut) + st.closed.sums_capacity * sizeof(Sums)
     for at in range(st.broker_count):
         size += st.brokers[at].capacity * sizeof(Bucket)
     return <int64_t>size + st.names.total + st.broker_names.total

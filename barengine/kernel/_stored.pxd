@@ -1,7 +1,8 @@
 """Open windows to bytes and back, for recovery: _pure_stored.py in C. Python-free."""
 
-from libc.stdint cimport int64_t, uint8_t, uint32_t
+from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libc.stdlib cimport free, malloc, qsort
+from libc.string cimport memcpy
 
 from barengine.kernel._batch cimport MALFORMED, ON, OUT_OF_MEMORY
 from barengine.kernel._encode cimport (
@@ -13,14 +14,16 @@ from barengine.kernel._encode cimport (
     put_varint,
     reserve,
 )
-from barengine.kernel._lookup cimport broker_of, find_series, series_hash, symbol_of
+from barengine.kernel._lookup cimport broker_size, find_series, series_hash, symbol_size
 from barengine.kernel._names cimport Name, is_utf8, named
 from barengine.kernel._program cimport MAX_EVENT
-from barengine.kernel._rules cimport find_window, is_past, larger, mark_due
+from barengine.kernel._rules cimport find_window, is_due, larger, mark_due
 from barengine.kernel._store cimport (
     IS_STORED,
     NEVER,
     NONE,
+    Closed,
+    ClosedBars,
     Ohlc,
     Series,
     Store,
@@ -28,22 +31,88 @@ from barengine.kernel._store cimport (
     floor_to,
     minus,
     series_at,
+    sums_at,
     window_at,
+)
+from barengine.kernel._sums cimport (
+    IS_MIXED,
+    IS_PARTIAL,
+    IS_SIZED,
+    IS_UNPRICED,
+    WIDEST,
+    Sums,
+    Wide,
+    put_wide,
+    read_wide,
+    wide_fits,
+    wide_size,
 )
 from barengine.kernel._windows cimport open_window
 from barengine.kernel._wire cimport Bytes, Cursor, read_bytes, read_varint
 
 
+cdef enum:  # flags of a stored window
+    STORED_UNPRICED = 1
+    STORED_SIZED = 2
+    STORED_MIXED = 4
+    ALL_STORED = 7
+
 cdef enum:
     NUMBERS = 12      # int64 fields of an Ohlc, written in their order
-    ROOM = 160        # more than twelve varints and two lengths
+    ROOM = 240        # more than fifteen varints, four lengths and two sums
     MAX_NAME = 256    # model.MAX_NAME_BYTES
 
 
 cdef struct Opened:
     int64_t first_offset
-    uint32_t place   # ties cannot be, unless offsets go back
-    uint32_t window
+    int64_t place   # ties cannot be, unless offsets go back
+
+
+# -- a copy as of now ------------------------------------------------------------------------------
+
+cdef inline void copy_series(
+    Store* st, Series* series, ClosedBars* found, uint64_t place
+) noexcept nogil:
+    """Every open window of a series whose names are at ``place``."""
+    cdef uint32_t index = series.oldest
+    cdef Closed* one
+    while index != NONE:
+        one = &found.items[found.count]
+        one.bar = window_at(st, index).bar
+        one.flags = window_at(st, index).flags
+        if st.rules.sized:
+            one.sums = sums_at(st, index)[0]
+        one.names = place
+        one.broker_size = <uint16_t>broker_size(series)
+        one.symbol_size = <uint16_t>symbol_size(series)
+        found.count += 1
+        index = window_at(st, index).newer
+
+
+cdef inline bint copy_windows(
+    Store* st, int64_t as_of, ClosedBars* found, uint8_t** names
+) noexcept nogil:
+    """Every open window, which is stored from now on; False without memory, then none is. The
+    caller frees items and names."""
+    cdef uint64_t place = 0
+    cdef uint64_t size
+    cdef uint32_t at
+    cdef Series* series
+    found.items = <Closed*>malloc((<size_t>st.open_windows + 1) * sizeof(Closed))
+    names[0] = <uint8_t*>malloc(<size_t>st.names.total + 1)  # of all series: more than enough
+    if found.items == NULL or names[0] == NULL:
+        return False
+    for at in range(st.series_count):
+        series = series_at(st, at)
+        series.sizes &= ~<uint32_t>IS_STORED
+        if series.newest != NONE:
+            series.sizes |= IS_STORED
+            size = broker_size(series) + symbol_size(series)
+            memcpy(names[0] + place, series.names, size)
+            copy_series(st, series, found, place)
+            place += size
+    st.as_of = as_of
+    return True
 
 
 # -- to bytes --------------------------------------------------------------------------------------
@@ -56,52 +125,62 @@ cdef inline int by_first_offset(const void* left, const void* right) noexcept no
     return 1 if a.place > b.place else -1
 
 
-cdef inline Opened* in_order(Store* st) noexcept nogil:
-    """Every open window in the order of their first ticks; NULL without memory."""
-    cdef Opened* found = <Opened*>malloc((st.open_windows + 1) * sizeof(Opened))
-    cdef uint32_t at, index
-    cdef uint32_t count = 0
+cdef inline Opened* in_order(const ClosedBars* windows) noexcept nogil:
+    """Places of the windows in the order of their first ticks; NULL without memory."""
+    cdef Opened* found = <Opened*>malloc((<size_t>windows.count + 1) * sizeof(Opened))
+    cdef int64_t at
     if found == NULL:
         return NULL
-    for at in range(st.series_count):
-        index = series_at(st, at).oldest
-        while index != NONE:
-            found[count].first_offset = window_at(st, index).bar.first_offset
-            found[count].place = count
-            found[count].window = index
-            count += 1
-            index = window_at(st, index).newer
-    qsort(found, count, sizeof(Opened), by_first_offset)
+    for at in range(windows.count):
+        found[at].first_offset = windows.items[at].bar.first_offset
+        found[at].place = at
+    qsort(found, <size_t>windows.count, sizeof(Opened), by_first_offset)
     return found
 
 
-cdef inline void mark_stored(Store* st) noexcept nogil:
-    cdef uint32_t at
-    cdef Series* one
-    for at in range(st.series_count):
-        one = series_at(st, at)
-        one.sizes &= ~<uint32_t>IS_STORED
-        if one.newest != NONE:
-            one.sizes |= IS_STORED
+cdef inline uint8_t* put_sum(uint8_t* p, Wide value) noexcept nogil:
+    cdef int size = wide_size(value)
+    return put_wide(put_varint(p, size), value, size)
+
+
+cdef inline uint8_t* put_sums(uint8_t* p, uint32_t flags, const Sums* sums) noexcept nogil:
+    p = put_varint(
+        p,
+        (STORED_UNPRICED if flags & IS_UNPRICED else 0)
+        | (STORED_SIZED if flags & IS_SIZED else 0)
+        | (STORED_MIXED if flags & IS_MIXED else 0),
+    )
+    if flags & IS_SIZED:
+        p = put_sum(put_sum(p, sums.volume), sums.turnover)
+    if flags & IS_MIXED:
+        p = put_varint(put_varint(p, sums.open_key), sums.close_key)
+    return p
 
 
 cdef inline bint put_window(
-    Store* st, uint32_t index, int64_t max_bytes, Output* out, Segments* blocks
+    const Closed* one, const uint8_t* names, bint sized, int64_t max_bytes, Output* out,
+    Segments* blocks
 ) noexcept nogil:
     """Append a window to the last block, or to a new one where that would get too large."""
-    cdef const Series* series = series_at(st, window_at(st, index).series)
-    cdef const int64_t* numbers = <const int64_t*>&window_at(st, index).bar
-    cdef Bytes broker = broker_of(series)
-    cdef Bytes symbol = symbol_of(series)
+    cdef const int64_t* numbers = <const int64_t*>&one.bar
+    cdef Bytes broker, symbol
+    broker.p, broker.n = names + one.names, one.broker_size
+    symbol.p, symbol.n = broker.p + broker.n, one.symbol_size
     cdef Segment* block = &blocks.items[blocks.count - 1] if blocks.count else NULL
     cdef int64_t begin = out.used
     cdef int at
     cdef uint8_t* p
     if not reserve(out, broker.n + symbol.n + ROOM):
         return False
-    p = put_text(put_text(out.data + begin, broker), symbol)
+    p = out.data + begin
+    if sized:
+        p[0] = 0
+        p += 1
+    p = put_text(put_text(p, broker), symbol)
     for at in range(NUMBERS):
         p = put_varint(p, numbers[at])
+    if sized:
+        p = put_sums(p, one.flags, &one.sums)
     out.used = p - out.data
     if block == NULL or out.used - block.begin > max_bytes:
         block = begin_segment(blocks, begin, 0)
@@ -112,22 +191,22 @@ cdef inline bint put_window(
     return True
 
 
-cdef inline bint store_windows(
-    Store* st, int64_t as_of, int64_t max_bytes, Output* out, Segments* blocks
+cdef inline bint pack_windows(
+    const ClosedBars* windows, const uint8_t* names, bint sized, int64_t max_bytes, Output* out,
+    Segments* blocks
 ) noexcept nogil:
-    """Every open window; False without memory. The caller frees ``out`` and ``blocks``."""
-    cdef Opened* found = in_order(st)
-    cdef uint32_t at
+    """All of a copy; False without memory. The caller frees ``out`` and ``blocks``."""
+    cdef Opened* found = in_order(windows)
+    cdef int64_t at
     cdef bint good = found != NULL
     if good:
-        for at in range(st.open_windows):
-            good = put_window(st, found[at].window, max_bytes, out, blocks)
+        for at in range(windows.count):
+            good = put_window(
+                &windows.items[found[at].place], names, sized, max_bytes, out, blocks
+            )
             if not good:
                 break
     free(found)
-    if good:
-        mark_stored(st)
-        st.as_of = as_of
     return good
 
 
@@ -139,6 +218,31 @@ cdef inline bint read_name(Cursor* c, Name* out) noexcept nogil:
         return False
     out[0] = named(content)
     return is_utf8(out[0])
+
+
+cdef inline bint read_sum(Cursor* c, Wide* out) noexcept nogil:
+    cdef Bytes content
+    if not read_bytes(c, &content) or content.n > WIDEST:
+        return False
+    out[0] = read_wide(content.p, content.n)
+    return wide_fits(out[0])
+
+
+cdef inline bint read_sums(Cursor* c, Sums* out, uint32_t* flags) noexcept nogil:
+    cdef int64_t stored = 0
+    if not read_varint(c, &stored) or stored < 0 or stored > ALL_STORED:
+        return False
+    if stored & STORED_SIZED:
+        flags[0] |= IS_SIZED
+        if not read_sum(c, &out.volume) or not read_sum(c, &out.turnover) or out.volume.high < 0:
+            return False
+    if stored & STORED_MIXED:
+        flags[0] |= IS_MIXED
+        if not read_varint(c, &out.open_key) or not read_varint(c, &out.close_key):
+            return False
+    if stored & STORED_UNPRICED:
+        flags[0] |= IS_UNPRICED
+    return not (stored & STORED_UNPRICED and stored & STORED_MIXED)
 
 
 cdef inline bint read_ohlc(Cursor* c, Ohlc* out) noexcept nogil:
@@ -173,7 +277,14 @@ cdef inline int load_window(Store* st, Cursor* c, int64_t* previous) noexcept no
     cdef uint32_t index = 0
     cdef uint32_t place = NONE
     cdef int64_t start = 0
+    cdef Sums sums
+    cdef uint32_t flags = 0
+    cdef bint summed = st.rules.sized and c.p < c.end and c.p[0] == 0
+    if summed:
+        c.p += 1
     if not read_name(c, &broker) or not read_name(c, &symbol) or not read_ohlc(c, &bar):
+        return MALFORMED
+    if summed and not read_sums(c, &sums, &flags):
         return MALFORMED
     if not is_plausible(st, &bar, previous[0]):
         return MALFORMED
@@ -188,10 +299,14 @@ cdef inline int load_window(Store* st, Cursor* c, int64_t* previous) noexcept no
         return MALFORMED
     if not open_window(st, series, index, place, bar.start, 0, 0, bar.first_offset):
         return OUT_OF_MEMORY
-    window = window_at(st, series.oldest if place == NONE else window_at(st, place).newer)
+    place = series.oldest if place == NONE else window_at(st, place).newer
+    window = window_at(st, place)
     window.bar = bar
+    if summed:
+        window.flags |= flags
+        sums_at(st, place)[0] = sums
     if st.brokers[series.broker].begin == NEVER and not st.rules.began_whole:
-        window.partial = True  # else open_window has decided it
+        window.flags |= IS_PARTIAL  # else open_window has decided it
     return ON if raise_clock(st, series, index, bar.last_event) else OUT_OF_MEMORY
 
 
@@ -200,9 +315,7 @@ cdef inline bint raise_clock(
 ) noexcept nogil:
     """As accepting the window's ticks did; False without memory."""
     series.clock = larger(series.clock, time)
-    if st.rules.by_series and is_past(
-        st, window_at(st, series.oldest).bar.start + st.rules.period, series.clock
-    ):
+    if st.rules.by_series and is_due(st, series):
         return mark_due(st, series, index)
     return True
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
-from barengine.model import NEVER, Bar, Order, Period
+from barengine.codec.tick import DecodedTick
+from barengine.model import MAX_SUM, NEVER, Bar, Order, Period, Touch
 
 
 @dataclass(slots=True)
@@ -25,27 +26,68 @@ class Window:
     first_offset: int
     last_offset: int
     partial: bool
+    volume: int | None = None
+    turnover: int | None = None
+    priced: bool = True
+    """Whether a tick that may touch the price is among its ticks."""
+    mixed: bool = False
+    """Whether one of each kind is."""
+    given: int = 0
+    """Its count when it was last given as a live bar."""
 
     @classmethod
-    def of_tick(cls, start: int, time: int, price: int, offset: int, partial: bool) -> Window:
-        at = (time, offset)
-        return cls(
-            start, price, price, price, price, 1, at, at, time, time, offset, offset, partial
+    def of_tick(cls, start: int, tick: DecodedTick, offset: int, partial: bool) -> Window:
+        time, price, at = tick.time_ns, tick.price, (tick.time_ns, offset)
+        window = cls(
+            *(start, price, price, price, price, 1, at, at, time, time, offset, offset, partial),
+            priced=Touch.PRICE in tick.touch,
         )
+        window.volume, window.turnover = window.sums(tick)
+        return window
 
-    def add(self, time: int, price: int, offset: int, order: Order) -> None:
+    def add(self, tick: DecodedTick, offset: int, order: Order) -> None:
         """Take one more tick; offsets only grow from call to call."""
-        at = (time, offset)
+        self._add_price(tick, offset, order)
+        self.first_event = min(self.first_event, tick.time_ns)
+        self.last_event = max(self.last_event, tick.time_ns)
+        self.last_offset = offset
+        self.count += 1
+        self.volume, self.turnover = self.sums(tick)
+
+    def _add_price(self, tick: DecodedTick, offset: int, order: Order) -> None:
+        price, at, priced = tick.price, (tick.time_ns, offset), Touch.PRICE in tick.touch
+        if priced and not self.priced:
+            self.open = self.high = self.low = self.close = price
+            self.open_at = self.close_at = at
+            self.priced = self.mixed = True
+        if priced is not self.priced:
+            self.mixed = True
+            return
         if order is Order.EVENT_TIME and at < self.open_at:
             self.open, self.open_at = price, at
         if order is Order.OFFSET or at > self.close_at:
             self.close, self.close_at = price, at
         self.high = max(self.high, price)
         self.low = min(self.low, price)
-        self.first_event = min(self.first_event, time)
-        self.last_event = max(self.last_event, time)
-        self.last_offset = offset
-        self.count += 1
+
+    def sums(self, tick: DecodedTick) -> tuple[int | None, int | None]:
+        """Volume and turnover with one more tick."""
+        return sums(self.volume, self.turnover, tick)
+
+
+def sums(
+    volume: int | None, turnover: int | None, tick: DecodedTick
+) -> tuple[int | None, int | None]:
+    """Volume and turnover with one more tick."""
+    if tick.size is None:
+        return volume, turnover
+    return (volume or 0) + tick.size, (turnover or 0) + tick.price * tick.size
+
+
+def fits(window: Window | None, tick: DecodedTick) -> bool:
+    """Whether the tick leaves the sums of its window, which may be a new one, below MAX_SUM."""
+    volume, turnover = sums(None, None, tick) if window is None else window.sums(tick)
+    return max(volume or 0, abs(turnover or 0)) < MAX_SUM
 
 
 @dataclass(slots=True)
@@ -59,8 +101,12 @@ class Broker:
     closed: int = NEVER
     begin: int = NEVER
     arrival_wall: int = NEVER
+    hours: tuple[int, int, bool] = (0, 0, False)
+    """Newest answer of ``KernelConfig.trading``."""
     mark: int = 0
     """Observed silence of the partition, in total, when this broker last sent something."""
+    allowed: int = NEVER
+    """With a book: how far it may be closed, if that is more than ``closed``."""
     buckets: dict[int, list[Series]] = field(default_factory=dict)
 
 
@@ -106,6 +152,9 @@ def as_bar(series: Series, window: Window, length_ns: int) -> Bar:
         first_offset=window.first_offset,
         last_offset=window.last_offset,
         partial=window.partial,
+        volume=window.volume,
+        turnover=window.turnover,
+        priced=window.priced,
     )
 
 

@@ -15,17 +15,35 @@ from barengine.kernel._batch cimport (
     ON,
     OUT_OF_MEMORY,
     Pending,
+    Rejected,
     Walk,
+    add_name,
     add_reject,
     is_skipped,
 )
 from barengine.kernel._names cimport Name
-from barengine.kernel._program cimport TIME_RANGE, Fields, WidePrice, run_plan, to_time
-from barengine.kernel._rules cimport ACCEPTED, FUTURE, NO_MEMORY, Late, larger, take_tick
+from barengine.kernel._program cimport NO_SIZE, TIME_RANGE, Fields, WidePrice, to_time
+from barengine.kernel._rules cimport (
+    ACCEPTED,
+    FUTURE,
+    LATE_BY_WATERMARK,
+    NO_MEMORY,
+    Late,
+    larger,
+    take_tick,
+)
+from barengine.kernel._run cimport run_plan
 from barengine.kernel._schemas cimport BY_PLAN, SLOWLY, Schema, Schemas, find_schema
-from barengine.kernel._lookup cimport prefetch_series, prefetch_slot, prefetch_window, series_hash
+from barengine.kernel._lookup cimport (
+    prefetch_series,
+    prefetch_slot,
+    prefetch_window,
+    series_hash,
+    symbol_of,
+)
+from barengine.kernel._sizes cimport counts
 from barengine.kernel._store cimport Store, plus
-from barengine.kernel._wire cimport Cursor, Record, likely, prefetch, read_record, unlikely
+from barengine.kernel._wire cimport Bytes, Cursor, Record, likely, prefetch, read_record, unlikely
 
 
 cdef enum:  # model.Reason, where no other file needs them
@@ -155,16 +173,43 @@ cdef inline int decode_group(Store* st, Decoder* how, Walk* walk) except -1 nogi
     return ON
 
 
+cdef inline bint reject(
+    Walk* walk, const Pending* one, int reason, const Late* missed, bint late
+) noexcept nogil:
+    """Note a record that goes into no window; False without memory."""
+    cdef Rejected* noted = add_reject(walk, one, reason)
+    cdef const Name* broker = &one.tick.names[0]
+    cdef Bytes symbol
+    if noted == NULL:
+        return False
+    if late or reason == FUTURE:
+        if not add_name(walk, broker.p, broker.n):
+            return False
+        noted.broker_size = broker.n
+    if not late:
+        return True
+    symbol = symbol_of(missed.series)
+    if not add_name(walk, symbol.p, symbol.n):
+        return False
+    noted.symbol_size = symbol.n
+    noted.start, noted.closed = missed.start, missed.closed
+    noted.lateness = (
+        <uint64_t>larger(missed.latest, missed.closed) - <uint64_t>one.tick.time
+    )
+    noted.time, noted.price = one.tick.time, one.tick.price
+    noted.size = one.tick.size if counts(&one.tick) else NO_SIZE
+    noted.touch = one.tick.touch
+    return True
+
+
 cdef inline bint apply(Store* st, Walk* walk, const Pending* one) noexcept nogil:
-    """Apply rules 3 to 5 to one record; False without memory."""
+    """Apply rules 3 to 6 to one record; False without memory."""
     cdef Late missed
-    cdef const Name* broker = NULL
     cdef int reason = one.reason
-    cdef uint64_t lateness = 0
     missed.start = missed.closed = missed.latest = 0
+    missed.series = NULL
     walk.records += 1
     if likely(reason == 0):
-        broker = &one.tick.names[0]
         if unlikely(one.tick.time > walk.future and not walk.replay):
             reason = FUTURE
         else:
@@ -176,14 +221,13 @@ cdef inline bint apply(Store* st, Walk* walk, const Pending* one) noexcept nogil
                 return True
             if unlikely(reason == NO_MEMORY):
                 return False
-            if not walk.replay:
-                lateness = <uint64_t>larger(missed.latest, missed.closed) - <uint64_t>one.tick.time
     if walk.replay and reason != UNKNOWN_SCHEMA:
         return True
-    return add_reject(walk, one, reason, missed.start, lateness, broker)
+    return reject(walk, one, reason, &missed, reason >= LATE_BY_WATERMARK)
 
 
-cdef inline bint apply_group(Store* st, Walk* walk) noexcept nogil:
+cdef inline int apply_group(Store* st, Walk* walk) noexcept nogil:
+    """Apply rules to what was decoded: ON, or how the walk ends."""
     cdef int64_t at
     for at in range(walk.ahead_count):
         if likely(walk.ahead[at].reason == 0):
@@ -193,15 +237,21 @@ cdef inline bint apply_group(Store* st, Walk* walk) noexcept nogil:
             prefetch_window(st, walk.ahead[at].hash)
     for at in range(walk.ahead_count):
         if unlikely(not apply(st, walk, &walk.ahead[at])):
-            return False
-    return True
+            return OUT_OF_MEMORY
+        if unlikely(st.paused):
+            st.paused = False
+            walk.next_offset = walk.ahead[at].offset + 1
+            return AT_STOP
+    return ON
 
 
 cdef inline int walk_batch(Store* st, Decoder* how, Walk* walk) except -1 nogil:
     """Every record of the batch up to stop; how that ended."""
     cdef int end = ON
+    cdef int applied
     while end == ON:
         end = decode_group(st, how, walk)
-        if unlikely(not apply_group(st, walk)):
-            return OUT_OF_MEMORY
+        applied = apply_group(st, walk)
+        if unlikely(applied != ON):
+            return applied
     return end

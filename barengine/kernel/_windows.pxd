@@ -8,15 +8,20 @@ from barengine.kernel._store cimport (
     Broker,
     Bucket,
     Closed,
+    ClosedBars,
     Ohlc,
     Series,
+    Shut,
+    ShutWindows,
     Store,
     Window,
     add_chunk,
     grown,
     series_at,
+    sums_at,
     window_at,
 )
+from barengine.kernel._sums cimport IS_PARTIAL, Sums
 from barengine.kernel._wire cimport likely, unlikely
 
 
@@ -113,6 +118,9 @@ cdef inline uint32_t new_window(Store* st) noexcept nogil:
         st.free_window = window_at(st, index).after
         return index
     if st.windows_made == st.window_capacity:
+        if st.rules.sized and st.sums_capacity == st.window_capacity:
+            if not add_chunk(<void***>&st.sums_chunks, &st.sums_capacity, sizeof(Sums)):
+                return NONE
         if not add_chunk(<void***>&st.window_chunks, &st.window_capacity, sizeof(Window)):
             return NONE
     st.windows_made += 1
@@ -164,7 +172,8 @@ cdef inline bint open_window(
         return False
     one = window_at(st, index)
     one.series = series_index
-    one.partial = start <= broker.begin
+    one.flags = IS_PARTIAL if start <= broker.begin else 0
+    one.given = 0
     one.bar.start = start
     one.bar.open = one.bar.high = one.bar.low = one.bar.close = price
     one.bar.count = 1
@@ -230,28 +239,46 @@ cdef inline void add_tick(
 
 # -- closing ---------------------------------------------------------------------------------------
 
-cdef inline Closed* room_for_closed(Store* st, int64_t more) noexcept nogil:
-    """Where the next closed bars go; NULL without memory."""
+cdef inline Closed* room_for_bar(ClosedBars* bars) noexcept nogil:
+    """Where the next bar goes; NULL without memory."""
     cdef Closed* moved
-    if st.closed.count + more > st.closed.capacity:
-        moved = <Closed*>grown(
-            st.closed.items, &st.closed.capacity, st.closed.count + more, sizeof(Closed)
-        )
+    if bars.count == bars.capacity:
+        moved = <Closed*>grown(bars.items, &bars.capacity, bars.count + 1, sizeof(Closed))
         if moved == NULL:
             return NULL
-        st.closed.items = moved
-    return st.closed.items + st.closed.count
+        bars.items = moved
+    return bars.items + bars.count
+
+
+cdef inline bint room_for_shut(Store* st) noexcept nogil:
+    """Make sure that one more window can be shut."""
+    cdef ShutWindows* all = &st.closed
+    cdef void* moved
+    if unlikely(all.count == all.capacity):
+        moved = grown(all.items, &all.capacity, all.count + 1, sizeof(Shut))
+        if moved == NULL:
+            return False
+        all.items = <Shut*>moved
+    if unlikely(st.rules.sized and all.count == all.sums_capacity):
+        moved = grown(all.sums, &all.sums_capacity, all.count + 1, sizeof(Sums))
+        if moved == NULL:
+            return False
+        all.sums = <Sums*>moved
+    return True
 
 
 cdef inline bint close_window(Store* st, uint32_t index) noexcept nogil:
-    """Move a window to the closed bars. The caller takes it out of calendar or list."""
+    """Move a window to the closed ones. The caller takes it out of calendar or list."""
     cdef Window* one = window_at(st, index)
-    cdef Closed* out = room_for_closed(st, 1)
-    if unlikely(out == NULL):
+    cdef Shut* out
+    if unlikely(not room_for_shut(st)):
         return False
+    out = st.closed.items + st.closed.count
     out.bar = one.bar
-    out.names = one.series
-    out.partial = one.partial
+    out.series = one.series
+    out.flags = one.flags
+    if st.rules.sized:
+        st.closed.sums[st.closed.count] = sums_at(st, index)[0]
     st.closed.count += 1
     unlink_from_series(st, series_at(st, one.series), one)
     free_window(st, index)
@@ -279,7 +306,7 @@ cdef inline bint close_oldest(Store* st, Series* series) noexcept nogil:
     """Close the oldest window of a series under WATERMARK=series."""
     cdef uint32_t index = series.oldest
     cdef Window* one = window_at(st, index)
-    if unlikely(room_for_closed(st, 1) == NULL):
+    if unlikely(not room_for_shut(st)):
         return False
     remove_opened(st, one)
     return close_window(st, index)

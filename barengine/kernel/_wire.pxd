@@ -9,6 +9,9 @@ from libc.string cimport memcpy
 
 cdef extern from *:
     """
+    #include <stdint.h>
+    #include <string.h>
+
     #if defined(__BYTE_ORDER__) && __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
     #define be_little64(x) __builtin_bswap64(x)
     #define be_little32(x) __builtin_bswap32(x)
@@ -18,7 +21,75 @@ cdef extern from *:
     #endif
     #define be_first_bit(x) __builtin_ctzll(x)
     #define be_prefetch(p) __builtin_prefetch(p)
+
+    static inline int64_t be_unzigzag(uint64_t raw)
+    {
+        return (int64_t)(raw >> 1) ^ -(int64_t)(raw & 1);
+    }
+
+    /* A varint byte by byte; the place behind it, or NULL. */
+    static const uint8_t *be_long_varint(const uint8_t *p, const uint8_t *end, int64_t *out)
+        __attribute__((unused, noinline));
+    static const uint8_t *be_long_varint(const uint8_t *p, const uint8_t *end, int64_t *out)
+    {
+        const uint8_t *const stop = end - p > 10 ? p + 10 : end;
+        uint64_t raw = 0;
+        int shift;
+        for (shift = 0; p < stop; shift += 7) {
+            const uint64_t byte = *p++;
+            raw |= (byte & 0x7F) << shift;
+            if (byte < 0x80) {
+                *out = be_unzigzag(raw);
+                return p;
+            }
+        }
+        return NULL;
+    }
+
+    /* One varint of at most 10 bytes, most often of up to eight, without a loop; 0 where it runs
+       over that or past the end. Always inline: a cursor whose address leaves a function cannot
+       live in registers, and compilers give up where there are many calls. */
+    static inline __attribute__((always_inline)) int be_take_varint(
+        const uint8_t **place, const uint8_t *end, int64_t *out)
+    {
+        const uint8_t *p = *place;
+        uint64_t word, ends;
+        if (__builtin_expect(p < end && p[0] < 0x80, 1)) {
+            *place = p + 1;
+            *out = be_unzigzag(p[0]);
+            return 1;
+        }
+        if (__builtin_expect(end - p >= 8, 1)) {
+            if (p[1] < 0x80) {
+                *place = p + 2;
+                *out = be_unzigzag((p[0] & 0x7Fu) | (uint64_t)p[1] << 7);
+                return 1;
+            }
+            memcpy(&word, p, 8);
+            word = be_little64(word);
+            ends = ~word & 0x8080808080808080ull;
+            if (__builtin_expect(ends != 0, 1)) {
+                *place = p + (__builtin_ctzll(ends) >> 3) + 1;
+                /* Keeps the bits below the byte that ends it, and those of that byte; then eight
+                   groups of 7 bits, one in each byte, become one number of 56. */
+                word &= ends ^ (ends - 1);
+                word = (word & 0x007F007F007F007Full) | ((word & 0x7F007F007F007F00ull) >> 1);
+                word = (word & 0x00003FFF00003FFFull) | ((word & 0x3FFF00003FFF0000ull) >> 2);
+                word = (word & 0x000000000FFFFFFFull) | ((word & 0x0FFFFFFF00000000ull) >> 4);
+                *out = be_unzigzag(word);
+                return 1;
+            }
+        }
+        p = be_long_varint(p, end, out);
+        if (p == NULL) return 0;
+        *place = p;
+        return 1;
+    }
     """
+    const uint8_t* long_varint "be_long_varint"(
+        const uint8_t* p, const uint8_t* end, int64_t* out) noexcept nogil
+    bint take_varint "be_take_varint"(
+        const uint8_t** place, const uint8_t* end, int64_t* out) noexcept nogil
     uint64_t little64 "be_little64"(uint64_t word) noexcept nogil
     uint32_t little32 "be_little32"(uint32_t word) noexcept nogil
     int first_bit "be_first_bit"(uint64_t word) noexcept nogil
@@ -59,73 +130,15 @@ cdef inline uint32_t load32(const uint8_t* p) noexcept nogil:
     return little32(word)
 
 
-cdef inline int64_t unzigzag(uint64_t raw) noexcept nogil:
-    return <int64_t>(raw >> 1) ^ -<int64_t>(raw & 1)
-
-
-cdef inline uint64_t squeeze(uint64_t word) noexcept nogil:
-    """Eight 7-bit groups, one in each byte, as one 56-bit number."""
-    word = (word & 0x007F007F007F007FULL) | ((word & 0x7F007F007F007F00ULL) >> 1)
-    word = (word & 0x00003FFF00003FFFULL) | ((word & 0x3FFF00003FFF0000ULL) >> 2)
-    return (word & 0x000000000FFFFFFFULL) | ((word & 0x0FFFFFFF00000000ULL) >> 4)
-
-
-cdef inline const uint8_t* long_varint(
-    const uint8_t* p, const uint8_t* end, int64_t* out
-) noexcept nogil:
-    """A varint byte by byte; the place behind it, or NULL."""
-    cdef const uint8_t* stop = p + 10 if end - p > 10 else end
-    cdef uint64_t raw = 0
-    cdef uint64_t byte
-    cdef int shift = 0
-    while p < stop:
-        byte = p[0]
-        p += 1
-        raw |= (byte & 0x7F) << shift
-        if byte < 0x80:
-            out[0] = unzigzag(raw)
-            return p
-        shift += 7
-    return NULL
-
-
-cdef inline const uint8_t* wide_varint(
-    const uint8_t* p, const uint8_t* end, int64_t* out
-) noexcept nogil:
-    """A varint of most often two to eight bytes, without a loop; the place behind it, or NULL."""
-    cdef uint64_t word, ends
-    if unlikely(end - p < 8):
-        return long_varint(p, end, out)
-    if p[1] < 0x80:
-        out[0] = unzigzag((p[0] & 0x7F) | <uint64_t>p[1] << 7)
-        return p + 2
-    word = load64(p)
-    ends = ~word & 0x8080808080808080ULL
-    if unlikely(ends == 0):
-        return long_varint(p, end, out)
-    # Keeps the bits below the byte that ends it, and those of that byte.
-    out[0] = unzigzag(squeeze(word & (ends ^ (ends - 1)) & 0x7F7F7F7F7F7F7F7FULL))
-    return p + (first_bit(ends) >> 3) + 1
-
-
 cdef inline bint read_varint(Cursor* c, int64_t* out) noexcept nogil:
     """One varint of at most 10 bytes; False where it runs over that or past the end."""
-    cdef const uint8_t* p = c.p
-    if likely(p < c.end and p[0] < 0x80):
-        c.p = p + 1
-        out[0] = unzigzag(p[0])
-        return True
-    p = wide_varint(p, c.end, out)
-    if unlikely(p == NULL):
-        return False
-    c.p = p
-    return True
+    return take_varint(&c.p, c.end, out)
 
 
 cdef inline bint read_bytes(Cursor* c, Bytes* out) noexcept nogil:
     """A length varint and that many bytes; False for a negative or overlong length."""
     cdef int64_t n = 0
-    if unlikely(not read_varint(c, &n) or n < 0 or n > c.end - c.p):
+    if unlikely(not take_varint(&c.p, c.end, &n) or n < 0 or n > c.end - c.p):
         return False
     out.p = c.p
     out.n = n

@@ -14,19 +14,20 @@ import structlog
 from barengine import __version__
 from barengine.errors import KafkaUnavailableError, StateError
 from barengine.kafka.admin import wait_for_broker
-from barengine.kafka.client import ConnectionConfig
-from barengine.kafka.registry import SchemaRegistry
 from barengine.kafka.source import Source
 from barengine.kernel import Kernel, kernel_class
 from barengine.model import NS_PER_MS, NS_PER_S, Watermark
 from barengine.service import group_offset
+from barengine.service.calendar import TradingCalendar
 from barengine.service.gauges import update_gauges
 from barengine.service.headers import bar_headers
 from barengine.service.http import HttpServer
 from barengine.service.lifecycle import TaskState
+from barengine.service.live import LiveBars
 from barengine.service.memory import keep_freed_memory
 from barengine.service.metrics import Metrics
-from barengine.service.schemas import SchemaBook
+from barengine.service.parts import parts
+from barengine.service.schedule_source import ScheduleSource, open_schedule
 from barengine.service.task import PartitionTask
 from barengine.service.topics import prepare
 from barengine.service.wiring import Wiring, wall_ns
@@ -60,14 +61,20 @@ class App:
         self.tasks: dict[int, PartitionTask] = {}
         self._kernel = kernel
         self.metrics = Metrics(
-            settings.context, __version__, kernel.__name__, [settings.period.name]
+            settings.context,
+            __version__,
+            kernel.__name__,
+            [period.name for period in settings.periods],
         )
         self._closing: set[asyncio.Task[None]] = set()
         self._stopping = asyncio.Event()
         self._error: Exception | None = None
         self._input_exists = True
+        self._waiting_for_registry: str | None = None
         self._began = time.monotonic()
         self._source: Source | None = None
+        self._schedule: ScheduleSource | None = None
+        self._calendar = TradingCalendar()
         self._wiring: Wiring | None = None
         self.http = HttpServer(settings.http_host, settings.http_port, self.metrics, self)
 
@@ -81,6 +88,8 @@ class App:
         """Ready when the group has assigned partitions and every one of them is RUNNING."""
         if self._stopping.is_set():
             return False, "stopping"
+        if self._waiting_for_registry is not None:
+            return False, f"waiting for the schema registry: {self._waiting_for_registry}"
         if self._source is None or self._source.generation == 0:
             return False, "waiting for an assignment"
         if not self._input_exists:
@@ -141,13 +150,14 @@ class App:
 
     async def _set_up(self) -> None:
         settings = self.settings
-        url = settings.schema_registry_url
-        registry = None if url is None else SchemaRegistry(url)
-        schemas = SchemaBook(settings, registry)
-        connection = ConnectionConfig.of(settings)
+        connection, registry, schemas = parts(settings)
         await wait_for_broker(connection, lambda why: log.warning("waiting_for_kafka", why=why))
         topics = await prepare(settings, connection)
-        key_header, value_header = await bar_headers(settings, registry)
+        self.metrics.set_input_partitions(topics.partitions)
+        self._schedule = await open_schedule(settings, connection, self.metrics)
+        if self._schedule is not None:
+            self._calendar.replace(self._schedule.current)
+        key_header, value_headers = await bar_headers(settings, registry, self._wait_for_registry)
         self._source = Source(
             connection,
             settings.input_topic,
@@ -167,7 +177,8 @@ class App:
             self.metrics,
             self._kernel,
             key_header=key_header,
-            value_header=value_header,
+            value_headers=value_headers,
+            calendar=self._calendar,
         )
         # What start-up has made lives to the end. Looking at it again held the loop for 20 ms in
         # each full collection.
@@ -175,12 +186,19 @@ class App:
         await self._source.start()
         log.info("started", **settings.public())
 
+    def _wait_for_registry(self, why: str | None) -> None:
+        self._waiting_for_registry = why
+
     async def _loop(self) -> None:
         work = [
             asyncio.create_task(self._poll(), name="poll"),
             asyncio.create_task(self._beat(), name="beat"),
             asyncio.create_task(self._stopping.wait(), name="stopping"),
         ]
+        if self.settings.live_ns is not None:
+            assert self._wiring is not None
+            live = LiveBars(self._wiring, self.tasks, self.settings.live_ns)
+            work.append(asyncio.create_task(live.run(), name="live"))
         try:
             done, _ = await asyncio.wait(work, return_when=asyncio.FIRST_COMPLETED)
             for one in done:
@@ -200,6 +218,8 @@ class App:
                 await _settle([*closing, *self._closing])
                 if self._source is not None:
                     await self._source.stop()
+                if self._schedule is not None:
+                    await self._schedule.close()
         except TimeoutError:
             log.warning("stopped_dirty", budget_seconds=_STOP_S)
         log.info("stopped")
@@ -230,6 +250,7 @@ class App:
                 offsets_at = now
                 await self._commit_group_offsets()
                 await self._look_for_input()
+                await self._look_for_schedule()
             if now - evict_at >= _EVICT_S:
                 evict_at = now
                 self._evict()
@@ -253,13 +274,27 @@ class App:
         if existed and not self._input_exists:
             log.error("input_topic_missing", topic=self.settings.input_topic)
 
+    async def _look_for_schedule(self) -> None:
+        """Follow the schedule; a change holds from what is closed on."""
+        if self._schedule is None:
+            return
+        try:
+            changed = await self._schedule.poll()
+        except KafkaUnavailableError as error:
+            log.warning("schedule_not_read", error=str(error))
+            return
+        if changed:
+            self._calendar.replace(self._schedule.current)
+            for task in self.tasks.values():
+                if task.work is not None:
+                    task.work.engine.reschedule()
+
     def _evict(self) -> None:
         by_series = self.settings.watermark is Watermark.SERIES
         age_ns = self.settings.series_ttl_ns if by_series else _FORGET_NS
-        before = wall_ns() - age_ns
         for task in self.tasks.values():
             if task.running is not None:
-                task.running.engine.evict(before)
+                task.running.engine.evict(wall_ns() - age_ns, self.settings.series_ttl_ns)
 
     # -- rebalances ------------------------------------------------------------------------
 

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import AsyncIterator, Iterable
 from typing import Final
 
 from barengine.engine.partition import PartitionEngine, Snapshot
-from barengine.errors import TaskMovedError
+from barengine.errors import TaskMovedError, TransactionTimeoutError
 from barengine.kafka.sink import OutBatch, TransactionalSink
+from barengine.kernel import Kind, Reject
 from barengine.model import NS_PER_S
+from barengine.service.allowance import Allowance
 from barengine.service.outbox import Outbox
 from barengine.service.pace import Pace
 from barengine.service.wiring import Wiring, wall_ns
@@ -24,14 +27,18 @@ _INLINE: Final = 2000
 """More records than this are built in a thread: they would hold up the event loop for more than a
 millisecond, and fewer are done sooner than a thread begins."""
 
-_FULL_BYTES: Final = 8 * 1024 * 1024
-"""Output waiting beyond this holds the input back: memory and transactions stay bounded."""
+_COUNTED: Final = 2000
+"""Rejects that are counted at a stretch: some milliseconds."""
 
 
 class Committer:
     """Turns snapshots of one engine into transactions of one sink.
 
     After any error both are worthless: call :meth:`discard` and recover.
+
+    Args:
+        allowance: of the task, for this engine and those after it.
+        eager: commit at once, whether something is due or not.
     """
 
     def __init__(
@@ -40,14 +47,18 @@ class Committer:
         sink: TransactionalSink,
         outbox: Outbox,
         wiring: Wiring,
+        allowance: Allowance,
         *,
         eager: bool,
     ) -> None:
+        self.allowance = allowance
         self.commits = 0
         self.committed_offset = engine.commit_offset
         self.committed_seq = engine.seq
         self.state_offset = 0
         """Where the last batch of the newest commit's state begins in the state topic."""
+        self.behind = False
+        """Whether the log is known to go on behind what the engine has taken."""
         self._engine = engine
         self._sink = sink
         self._outbox = outbox
@@ -74,7 +85,7 @@ class Committer:
     @property
     def full(self) -> bool:
         """Whether so much output is on its way that the input must wait."""
-        return self._engine.pending_bytes > _FULL_BYTES
+        return self._engine.held or self._engine.pending_bytes > self.allowance.size
 
     async def room(self) -> None:
         """Wait while too much output is on its way."""
@@ -114,7 +125,7 @@ class Committer:
             return 0.0
         now = time.monotonic()
         if engine.has_output:
-            return 0.0 if self.full else self._pace.wait_s(now)
+            return 0.0 if self.full else self._pace.wait_s(now, behind=self.behind)
         moved = engine.position != engine.commit_offset
         return max(0.0, self._last_begin + (_PROGRESS_S if moved else _IDLE_S) - now)
 
@@ -130,22 +141,27 @@ class Committer:
         began = self._last_begin = time.monotonic()
         self._pace.begin(began)
         closed_at, self._waiting_since = self._waiting_since, None
-        snapshot = self._engine.snapshot()
+        carried = self._engine.pending_bytes
+        snapshot = self._engine.snapshot(may_store=self.allowance.full)
         self._roomy.set()
         try:
             written = await self._sink.commit(await self._batches(snapshot))
         except TaskMovedError:
             self._metrics.transaction("fenced", time.monotonic() - began)
             raise
-        except BaseException:
+        except BaseException as error:
             self._metrics.transaction("aborted", time.monotonic() - began)
+            if isinstance(error, TransactionTimeoutError):
+                self.allowance.timed_out(carried)
             raise
+        self.allowance.committed((time.monotonic() - began) / self._sink.timeout_s)
         self._eager = False
         self.commits += 1
         self.committed_offset = snapshot.commit_offset
         self.committed_seq = snapshot.seq
         self.state_offset = written[self._settings.state_topic]
         self._count(snapshot, began, closed_at)
+        await self._count_rejects(snapshot)
 
     async def _batches(self, snapshot: Snapshot) -> list[OutBatch]:
         if snapshot.records <= _INLINE:
@@ -155,12 +171,32 @@ class Committer:
     def _count(self, snapshot: Snapshot, began: float, closed_at: float | None) -> None:
         now = time.monotonic()
         self._metrics.transaction("committed", now - began)
-        if len(snapshot.bars):
-            self._metrics.bars(self._settings.period.name, len(snapshot.bars))
+        for leaf in snapshot.leaves:
+            period = self._settings.periods[leaf.rung].name
+            skipped = leaf.block.skipped
+            self._metrics.skipped(period, skipped, "partial")
+            if leaf.kind is Kind.FINAL:
+                self._metrics.bars(period, len(leaf.block) - skipped - leaf.filled, "ticks")
+                self._metrics.bars(period, leaf.filled, "filled")
+            else:
+                self._metrics.corrections(period, len(leaf.block) - skipped)
+        if snapshot.leaves:
             self._metrics.close_to_commit(now - (began if closed_at is None else closed_at))
-        for reject in snapshot.late:
+
+    async def _count_rejects(self, snapshot: Snapshot) -> None:
+        async for reject in _in_turns(snapshot.late):
             self._metrics.late("topic", reject.reason, reject.lateness_ns)
-        for reject in snapshot.dropped:
+        async for reject in _in_turns(snapshot.corrected):
+            self._metrics.late("correct", reject.reason, reject.lateness_ns)
+        async for reject in _in_turns(snapshot.dropped):
             self._metrics.late("drop", reject.reason, reject.lateness_ns)
-        for reject in snapshot.dead:
+        async for reject in _in_turns(snapshot.dead):
             self._metrics.dead(reject.reason, reject.broker)
+
+
+async def _in_turns(rejects: Iterable[Reject]) -> AsyncIterator[Reject]:
+    """All of them, in turns of the event loop: there may be tens of thousands."""
+    for number, reject in enumerate(rejects, 1):
+        yield reject
+        if number % _COUNTED == 0:
+            await asyncio.sleep(0)

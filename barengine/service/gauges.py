@@ -3,37 +3,98 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
 
-from barengine.engine.partition import PartitionEngine
 from barengine.kafka.source import Source
+from barengine.kernel import BrokerState
 from barengine.model import NEVER, NS_PER_S
 from barengine.service.metrics import Metrics
 from barengine.service.task import PartitionTask
 from barengine.settings import Settings
 
 
+class View(NamedTuple):
+    """One running partition at one instant."""
+
+    brokers: Sequence[BrokerState]
+    """Those that have sent a tick."""
+    open_windows: int
+    unread: int
+    """Records that wait to be read."""
+    now_ns: int
+
+
 def update_gauges(
     metrics: Metrics, source: Source, tasks: Iterable[PartitionTask], settings: Settings
 ) -> None:
-    """Set windows, lag and watermark gauges of every running task."""
+    """Set the gauges of every running task, and when each broker was heard last."""
     now_ns = time.time_ns()
+    heard_ns: dict[str, int] = {}
     for task in tasks:
         if task.running is None:
             continue
-        engine = task.running.engine
-        metrics.set_windows(task.partition, engine.kernel.open_windows)
-        lag_ns = watermark_lag_ns(engine, settings.grace_ns, now_ns)
-        if lag_ns is not None:
-            metrics.set_watermark_lag(task.partition, lag_ns / NS_PER_S)
-        lag = source.lag(task.partition)
-        if lag is not None:
-            arrived = max((b.arrival_wall_ns for b in engine.kernel.brokers()), default=NEVER)
-            behind_s = (now_ns - arrived) / NS_PER_S if lag and arrived != NEVER else 0.0
-            metrics.set_consumer_lag(task.partition, lag, behind_s)
+        kernel, unread = task.running.engine.kernel, source.lag(task.partition)
+        brokers = [b for b in kernel.brokers() if b.clock_ns != NEVER]
+        view = View(brokers, kernel.open_windows, unread or 0, now_ns)
+        metrics.set_windows(task.partition, view.open_windows)
+        _set_lags(metrics, task.partition, view, settings, known=unread is not None)
+        for broker in brokers:
+            arrival_ns = max(broker.arrival_wall_ns, heard_ns.get(broker.broker, NEVER))
+            heard_ns[broker.broker] = arrival_ns
+    metrics.set_last_ticks({b: at / NS_PER_S for b, at in heard_ns.items() if at != NEVER})
 
 
-def watermark_lag_ns(engine: PartitionEngine, grace_ns: int, now_ns: int) -> int | None:
-    """Wall clock minus the watermark of the partition's slowest broker; None without a tick."""
-    clocks = [b.clock_ns for b in engine.kernel.brokers() if b.clock_ns != NEVER]
-    return now_ns - (min(clocks) - grace_ns) if clocks else None
+def _set_lags(
+    metrics: Metrics, partition: int, view: View, settings: Settings, *, known: bool
+) -> None:
+    metrics.set_bars_overdue(partition, overdue_ns(view, settings) / NS_PER_S)
+    if view.brokers:
+        metrics.set_watermark_lag(partition, watermark_lag_ns(view, settings) / NS_PER_S)
+    if known:
+        metrics.set_consumer_lag(partition, view.unread, consumer_lag_ns(view) / NS_PER_S)
+
+
+def watermark_lag_ns(view: View, settings: Settings) -> int:
+    """Wall clock minus the watermark of the slowest broker with an open window.
+
+    Where nothing is open, of the fastest broker: a market that was closed down long ago is behind
+    for ever, and nobody waits for it.
+    """
+    waiting = _waiting(view, settings)
+    clock_ns = min(waiting) if waiting else max(b.clock_ns for b in view.brokers)
+    return view.now_ns - (clock_ns - settings.grace_ns)
+
+
+def overdue_ns(view: View, settings: Settings) -> int:
+    """How much longer the slowest open window waits than it may where all is well; 0: not at all.
+
+    A market clock is behind the wall clock by IDLE_TIMEOUT at most, then silence moves it. With
+    IDLE_TIMEOUT=off it may stand for ever, as long as nothing waits to be read.
+    """
+    waiting, idle_ns = _waiting(view, settings), settings.idle_timeout_ns
+    if not waiting or (idle_ns is None and not view.unread):
+        return 0
+    return max(0, view.now_ns - min(waiting) - (idle_ns or 0))
+
+
+def consumer_lag_ns(view: View) -> int:
+    """Age of the newest tick that was read, while records wait to be read."""
+    if not view.unread or not view.brokers:
+        return 0
+    return max(0, view.now_ns - max(b.event_clock_ns for b in view.brokers))
+
+
+def _waiting(view: View, settings: Settings) -> list[int]:
+    """Clocks of the brokers that have an open window: that of their newest tick is still open.
+
+    With WATERMARK=series, where each series closes by itself, of all brokers while any is open.
+    """
+    if not view.open_windows:
+        return []
+    period = settings.period
+    return [
+        b.clock_ns
+        for b in view.brokers
+        if period.floor(b.event_clock_ns) + period.length_ns > b.closed_through_ns
+    ]

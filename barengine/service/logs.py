@@ -21,7 +21,7 @@ from barengine.settings import MASK, LogFormat, LogLevel, mask_url
 _SECRET_RE: Final = re.compile(r"password|passwd|secret|token|authorization|credential", re.I)
 _FIRST: Final = ("timestamp", "level", "event", "logger")
 
-_LIBRARIES: Final = ("aiokafka", "uvicorn", "asyncio")
+_LIBRARIES: Final = ("aiokafka", "uvicorn", "asyncio", "httpx", "httpx2", "httpcore", "httpcore2")
 """They tell at INFO what they do and at ERROR what they will try again."""
 
 _Event = MutableMapping[str, Any]

@@ -6,25 +6,18 @@ event on; what belongs to a partition disappears with it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Final, Literal
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info, ProcessCollector
 
 from barengine.model import NS_PER_S, LatePolicy, Reason
-from barengine.service import metric_names as names
+from barengine.service import metric_specs as specs
 from barengine.service.exposition import Exposed
 from barengine.service.lifecycle import TaskState
+from barengine.service.metric_specs import Kind, Spec
 
 Outcome = Literal["committed", "aborted", "fenced"]
-
-_COMMIT_BUCKETS: Final = (0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 15)
-"""From the fastest transaction of a near broker to transaction.timeout, 15 s."""
-
-_LATENESS_BUCKETS: Final = (0.01, 0.1, 0.5, 1, 2, 5, 10, 30, 60, 300, 900, 3600, 86_400)
-"""Each bound is a GRACE that somebody could choose."""
-
-_RESTORE_BUCKETS: Final = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300)
 
 
 class Metrics:
@@ -44,159 +37,183 @@ class Metrics:
         self.registry: Final = CollectorRegistry()
         self.registry.register(Exposed(inner, {"context": context} if context else {}))
         ProcessCollector(registry=inner)
-        Info(names.BUILD, "Version of barengine, and which kernel runs.", registry=inner).info(
-            {"version": version, "kernel": kernel}
-        )
-        self._counters(inner)
-        self._gauges(inner)
-        self._histograms(inner)
-        self._brokers: set[str] = set()
+        self._build_info(inner, {"version": version, "kernel": kernel})
+        self._counters = {
+            spec: Counter(spec.name, spec.help, spec.labels, registry=inner)
+            for spec in _of(Kind.COUNTER)
+        }
+        self._gauges = {
+            spec: Gauge(spec.name, spec.help, spec.labels, registry=inner)
+            for spec in _of(Kind.GAUGE)
+        }
+        self._histograms = {
+            spec: Histogram(spec.name, spec.help, registry=inner, buckets=spec.buckets)
+            for spec in _of(Kind.HISTOGRAM)
+        }
+        self._quarantined = BrokerLabels()
+        self._alive = BrokerLabels()
+        self._shown: set[str] = set()
         self._begin_at_zero(periods)
 
-    def _counters(self, registry: CollectorRegistry) -> None:
-        def counter(name: str, text: str, *labels: str) -> Counter:
-            return Counter(name, text, labels, registry=registry)
-
-        self._ticks = counter(names.TICKS, "Input records processed.", "partition")
-        self._bars = counter(names.BARS_EMITTED, "Bars committed.", "period", "origin")
-        self._late = counter(names.LATE_TICKS, "Ticks of closed buckets.", "policy", "reason")
-        self._late_dropped = counter(names.LATE_TICKS_DROPPED, "Late ticks only counted.")
-        self._dead = counter(names.DEAD_LETTERS, "Records that became no tick.", "reason")
-        self._quarantined = counter(
-            names.QUARANTINED_TICKS, "Ticks stamped too far in the future.", "broker"
-        )
-        self._transactions = counter(names.TRANSACTIONS, "Kafka transactions.", "outcome")
-        self._rebalances = counter(names.REBALANCES, "Assignments by the consumer group.")
-
-    def _gauges(self, registry: CollectorRegistry) -> None:
-        def gauge(name: str, text: str, *labels: str) -> Gauge:
-            return Gauge(name, text, ("partition", *labels), registry=registry)
-
-        self._windows = gauge(names.WINDOWS_OPEN, "Windows that wait for their end.")
-        behind = "Wall clock minus the watermark of the slowest broker, in"
-        self._watermark_ms = gauge(names.WATERMARK_LAG_MS, f"{behind} milliseconds.")
-        self._watermark_s = gauge(names.WATERMARK_LAG_SECONDS, f"{behind} seconds.")
-        self._lag_records = gauge(names.CONSUMER_LAG_RECORDS, "Input records not yet read.")
-        self._lag_s = gauge(
-            names.CONSUMER_LAG_SECONDS,
-            "Time since the last tick while records wait to be read, in seconds.",
-        )
-        self._task_state = gauge(names.TASK_STATE, "1 for the state that a task is in.", "state")
-
-    def _histograms(self, registry: CollectorRegistry) -> None:
-        def histogram(name: str, text: str, buckets: tuple[float, ...]) -> Histogram:
-            return Histogram(name, text, buckets=buckets, registry=registry)
-
-        self._close_to_commit = histogram(
-            names.CLOSE_TO_COMMIT_SECONDS,
-            "Seconds from a bar's close to its commit.",
-            _COMMIT_BUCKETS,
-        )
-        self._transaction_s = histogram(
-            names.TRANSACTION_SECONDS,
-            "Seconds from a transaction's begin to its end.",
-            _COMMIT_BUCKETS,
-        )
-        self._lateness = histogram(
-            names.LATENESS_SECONDS,
-            "The GRACE, in seconds, that would have kept a late tick.",
-            _LATENESS_BUCKETS,
-        )
-        self._restore = histogram(
-            names.RESTORE_SECONDS,
-            "Seconds from assignment or failure to RUNNING.",
-            _RESTORE_BUCKETS,
-        )
+    @staticmethod
+    def _build_info(registry: CollectorRegistry, values: dict[str, str]) -> None:
+        spec = specs.BUILD_INFO
+        Info(spec.name.removesuffix("_info"), spec.help, registry=registry).info(values)
 
     def _begin_at_zero(self, periods: Iterable[str]) -> None:
         for period in periods:
-            self._bars.labels(period, names.ORIGIN_TICKS)
-        for reason in names.LATE_REASONS:
+            for origin in specs.ORIGINS:
+                self._counters[specs.BARS_EMITTED].labels(period, origin)
+            self._counters[specs.CORRECTIONS].labels(period)
+            for reason in specs.SKIP_REASONS:
+                self._counters[specs.BARS_SKIPPED].labels(period, reason)
+        for reason in specs.LATE_REASONS:
             for policy in LatePolicy:
-                self._late.labels(policy.value, reason)
-        for reason in names.DEAD_REASONS:
-            self._dead.labels(reason)
-        for outcome in names.OUTCOMES:
-            self._transactions.labels(outcome)
+                self._counters[specs.LATE_TICKS].labels(policy.value, reason)
+        for reason in specs.DEAD_REASONS:
+            self._counters[specs.DEAD_LETTERS].labels(reason)
+        for outcome in specs.OUTCOMES:
+            self._counters[specs.TRANSACTIONS].labels(outcome)
+        for outcome in specs.RELOADS:
+            self._counters[specs.SCHEDULE_RELOADS].labels(outcome)
 
     # -- what happened ---------------------------------------------------------------------
 
     def count_ticks(self, partition: int, count: int) -> None:
         """Add input records processed."""
-        self._ticks.labels(partition).inc(count)
+        self._counters[specs.TICKS].labels(partition).inc(count)
 
-    def bars(self, period: str, count: int, origin: str = names.ORIGIN_TICKS) -> None:
-        """Add bars that were committed."""
-        self._bars.labels(period, origin).inc(count)
+    def bars(self, period: str, count: int, origin: Literal["ticks", "filled"]) -> None:
+        """Add final bars that were committed."""
+        self._counters[specs.BARS_EMITTED].labels(period, origin).inc(count)
+
+    def skipped(self, period: str, count: int, reason: Literal["partial"]) -> None:
+        """Add bars that were made and left out."""
+        self._counters[specs.BARS_SKIPPED].labels(period, reason).inc(count)
+
+    def corrections(self, period: str, count: int) -> None:
+        """Add corrections that were committed."""
+        self._counters[specs.CORRECTIONS].labels(period).inc(count)
+
+    def live(self, count: int) -> None:
+        """Add bars so far that were sent."""
+        self._counters[specs.LIVE_BARS].inc(count)
+
+    def live_failed(self) -> None:
+        """Count one time that bars so far could not be sent."""
+        self._counters[specs.LIVE_FAILURES].inc()
 
     def late(
-        self, policy: LatePolicy | Literal["topic", "drop"], reason: Reason, lateness_ns: int
+        self,
+        policy: LatePolicy | Literal["topic", "drop", "correct"],
+        reason: Reason,
+        lateness_ns: int,
     ) -> None:
         """Count one late tick, and by how much it was late."""
-        self._late.labels(LatePolicy(policy).value, reason.label).inc()
-        self._lateness.observe(lateness_ns / NS_PER_S)
+        self._counters[specs.LATE_TICKS].labels(LatePolicy(policy).value, reason.label).inc()
+        self._histograms[specs.LATENESS_SECONDS].observe(lateness_ns / NS_PER_S)
         if policy == LatePolicy.DROP:
-            self._late_dropped.inc()
+            self._counters[specs.LATE_TICKS_DROPPED].inc()
 
     def dead(self, reason: Reason, broker: str = "") -> None:
         """Count one dead letter; a quarantined tick also against its broker."""
-        self._dead.labels(reason.label).inc()
+        self._counters[specs.DEAD_LETTERS].labels(reason.label).inc()
         if reason is Reason.FUTURE:
-            self._quarantined.labels(self._broker_label(broker)).inc()
-
-    def _broker_label(self, broker: str) -> str:
-        if broker not in self._brokers and len(self._brokers) < names.MAX_BROKERS:
-            self._brokers.add(broker)
-        return broker if broker in self._brokers else names.OTHER_BROKERS
+            label = self._quarantined.label(broker)
+            self._counters[specs.QUARANTINED_TICKS].labels(label).inc()
 
     def transaction(self, outcome: Outcome, seconds: float) -> None:
         """Count one transaction that ended, however it did."""
-        self._transactions.labels(outcome).inc()
-        self._transaction_s.observe(seconds)
+        self._counters[specs.TRANSACTIONS].labels(outcome).inc()
+        self._histograms[specs.TRANSACTION_SECONDS].observe(seconds)
 
     def close_to_commit(self, seconds: float) -> None:
         """Observe how long closed bars waited for their commit."""
-        self._close_to_commit.observe(seconds)
+        self._histograms[specs.CLOSE_TO_COMMIT_SECONDS].observe(seconds)
 
     def restored(self, seconds: float) -> None:
         """Observe one recovery that reached RUNNING."""
-        self._restore.observe(seconds)
+        self._histograms[specs.RESTORE_SECONDS].observe(seconds)
+
+    def schedule_reloaded(self, applied: bool) -> None:
+        """Count a new version of the schedule: in force now, or refused."""
+        outcome = specs.RELOADS[0 if applied else 1]
+        self._counters[specs.SCHEDULE_RELOADS].labels(outcome).inc()
 
     def rebalanced(self) -> None:
         """Count one assignment by the group."""
-        self._rebalances.inc()
+        self._counters[specs.REBALANCES].inc()
 
     # -- how a partition is ----------------------------------------------------------------
 
     def set_windows(self, partition: int, count: int) -> None:
         """Say how many windows are open."""
-        self._windows.labels(partition).set(count)
+        self._gauges[specs.WINDOWS_OPEN].labels(partition).set(count)
 
     def set_watermark_lag(self, partition: int, seconds: float) -> None:
         """Say how far the watermark is behind the wall clock (negative: ahead)."""
-        self._watermark_s.labels(partition).set(seconds)
-        self._watermark_ms.labels(partition).set(seconds * 1000)
+        self._gauges[specs.WATERMARK_LAG_SECONDS].labels(partition).set(seconds)
+        self._gauges[specs.WATERMARK_LAG_MS].labels(partition).set(seconds * 1000)
+
+    def set_bars_overdue(self, partition: int, seconds: float) -> None:
+        """Say how much longer than it should the slowest open window waits."""
+        self._gauges[specs.BARS_OVERDUE_SECONDS].labels(partition).set(seconds)
 
     def set_consumer_lag(self, partition: int, records: int, seconds: float) -> None:
         """Say how far reading is behind the end of the log."""
-        self._lag_records.labels(partition).set(records)
-        self._lag_s.labels(partition).set(seconds)
+        self._gauges[specs.CONSUMER_LAG_RECORDS].labels(partition).set(records)
+        self._gauges[specs.CONSUMER_LAG_SECONDS].labels(partition).set(seconds)
 
     def set_task_state(self, partition: int, state: TaskState) -> None:
         """Say which state the task of a partition is in."""
         for each in TaskState:
-            self._task_state.labels(partition, each.value).set(each is state)
+            self._gauges[specs.TASK_STATE].labels(partition, each.value).set(each is state)
 
     def drop_partition(self, partition: int) -> None:
         """Remove every series of a partition that is another's now."""
-        for metric in (
-            self._ticks,
-            self._windows,
-            self._watermark_ms,
-            self._watermark_s,
-            self._lag_records,
-            self._lag_s,
-        ):
-            metric.remove(partition)
+        for spec, metric in (self._counters | self._gauges).items():
+            if spec.labels == ("partition",):
+                metric.remove(partition)
         for state in TaskState:
-            self._task_state.remove(partition, state.value)
+            self._gauges[specs.TASK_STATE].remove(partition, state.value)
+
+    # -- how the whole is ------------------------------------------------------------------
+
+    def set_input_partitions(self, count: int) -> None:
+        """Say how many partitions there are, here and elsewhere."""
+        self._gauges[specs.INPUT_PARTITIONS].set(count)
+
+    def set_last_ticks(self, seconds: Mapping[str, float]) -> None:
+        """Say when the newest tick of each broker came; brokers that are not named disappear."""
+        self._alive.keep(seconds)
+        newest: dict[str, float] = {}
+        for broker, at in seconds.items():
+            label = self._alive.label(broker)
+            newest[label] = max(at, newest.get(label, at))
+        gauge = self._gauges[specs.BROKER_LAST_TICK_SECONDS]
+        for label in self._shown - newest.keys():
+            gauge.remove(label)
+        for label, at in newest.items():
+            gauge.labels(label).set(at)
+        self._shown = set(newest)
+
+
+class BrokerLabels:
+    """Brokers as label values: the first so many under their names, all others together."""
+
+    def __init__(self) -> None:
+        self._known: set[str] = set()
+
+    def label(self, broker: str) -> str:
+        """What stands for this broker."""
+        if broker not in self._known and len(self._known) < specs.MAX_BROKERS:
+            self._known.add(broker)
+        return broker if broker in self._known else specs.OTHER_BROKERS
+
+    def keep(self, brokers: Iterable[str]) -> None:
+        """Forget all but these: their places are free for others."""
+        self._known.intersection_update(brokers)
+
+
+def _of(kind: Kind) -> list[Spec]:
+    return [spec for spec in specs.SPECS if spec.kind is kind]

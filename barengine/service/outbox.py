@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
 from barengine.codec.records import parse_headers
@@ -10,9 +10,10 @@ from barengine.engine.partition import Snapshot
 from barengine.engine.state import StateRecord
 from barengine.kafka.output import OutRecord, build_records, built_size
 from barengine.kafka.sink import OutBatch
-from barengine.kernel import Reject
+from barengine.kernel import BarBlock, Leaf, Reject
 from barengine.model import NS_PER_MS
 from barengine.service.topics import Topics
+from barengine.service.wiring import leaf_topic
 from barengine.settings import Settings
 
 _BATCH_HEADROOM: Final = 4096
@@ -30,16 +31,31 @@ class Outbox:
     def batches(self, snapshot: Snapshot, wall_ns: int) -> list[OutBatch]:
         """Everything that one transaction must carry, the state last."""
         settings, wall_ms = self._settings, wall_ns // NS_PER_MS
-        bars = snapshot.bars.encode(self._room(settings.bar_topic))
-        series = snapshot.series.encode(self._room(settings.state_topic), wall_ms)
+        room = self._room(settings.state_topic)
+        series = snapshot.series.encode(room, wall_ms)
+        pages = [] if snapshot.pages is None else snapshot.pages.encode(room, wall_ms)
         return [
-            *(OutBatch(settings.bar_topic, self._partition, records) for records in bars),
+            *self._bars(snapshot.leaves),
             *self._letters(settings.late_topic, snapshot.late),
             *self._letters(settings.dead_topic, snapshot.dead),
             *self._state(snapshot.tombstones, wall_ms),
             *(OutBatch(settings.state_topic, self._partition, records) for records in series),
+            *(OutBatch(settings.state_topic, self._partition, records) for records in pages),
+            *self._state(snapshot.windows.records(), wall_ms),
             *self._state(snapshot.state, wall_ms),
         ]
+
+    def live(self, block: BarBlock) -> list[OutBatch]:
+        """Bars so far, for their own topic."""
+        topic = self._settings.live_topic
+        payloads = block.encode(self._room(topic))
+        return [OutBatch(topic, self._partition, records) for records in payloads]
+
+    def _bars(self, leaves: Sequence[Leaf]) -> Iterator[OutBatch]:
+        for leaf in leaves:
+            topic = leaf_topic(self._settings, leaf.rung, leaf.kind)
+            for records in leaf.block.encode(self._room(topic)):
+                yield OutBatch(topic, self._partition, records)
 
     def _state(self, records: Sequence[StateRecord], wall_ms: int) -> list[OutBatch]:
         out = (OutRecord(key, value, (), wall_ms) for key, value in records)

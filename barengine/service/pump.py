@@ -27,8 +27,8 @@ log = structlog.get_logger(__name__)
 _SLICE_S: Final = 0.005
 """Longest stretch of work without giving the event loop back: heartbeats stay on time."""
 
-_INBOX_FETCHES: Final = 2
-"""Fetches that may wait before the partition is paused: one at work, one ready."""
+_FETCHES: Final = 2
+"""Fetches in hand at which the partition is paused: one at work, one ready."""
 
 _REGISTRY_WAITS_S: Final = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
 """Waits between questions to a registry that is down; the last one repeats."""
@@ -66,6 +66,8 @@ class Pump:
         self._silent_ns = 0
         self._silent_before_ns = 0
         self._unknown: dict[int, float] = {}
+        self.waiting_for_schema: int | None = None
+        """The schema id that the registry does not answer for; nothing goes on meanwhile."""
 
     def offer(self, fetch: Fetch) -> None:
         """Take a fetch; one from before a seek is dropped."""
@@ -74,7 +76,7 @@ class Pump:
             return
         self._inbox.append(fetch)
         self._arrived.set()
-        if len(self._inbox) >= _INBOX_FETCHES and not self._paused:
+        if self._busy + len(self._inbox) >= _FETCHES and not self._paused:
             self._paused = True
             source.pause(self._partition)
 
@@ -101,6 +103,7 @@ class Pump:
         self._silent_before_ns = self._silent_ns
         self._inbox.clear()
         self._paused, self._live = True, False
+        self.waiting_for_schema = None
         self._went_on()
         while True:
             while not self._inbox:
@@ -109,7 +112,9 @@ class Pump:
                 await self._arrived.wait()
             self._busy = True
             try:
-                await self._take(self._inbox.popleft())
+                fetch = self._inbox.popleft()
+                self._resume()
+                await self._take(fetch)
             finally:
                 self._busy = False
 
@@ -136,35 +141,37 @@ class Pump:
         while unfinished:
             schema_id = None
             async with self._wiring.turn:
+                # Others who are ready, and the next request, come first: then the loop is ours.
+                await self._wiring.source.ask_ahead()
+                before = engine.live_records
                 until = time.monotonic() + _SLICE_S
                 for schema_id in work:
                     if schema_id is not None or time.monotonic() > until or self._committer.full:
                         break
                 else:
                     unfinished = False
+                self._wiring.metrics.count_ticks(self._partition, engine.live_records - before)
+            self._committer.behind = unfinished or not fetch.at_end
             self._committer.wake()
             if schema_id is not None:
                 await self._learn(schema_id)
-            elif unfinished:
-                await asyncio.sleep(0)
             await self._committer.room()
 
     def _work(self, fetch: Fetch) -> Iterator[int | None]:
-        """Feed the batches; pauses behind each one, and where a schema must be learned first."""
+        """Feed the batches; pauses behind each one (behind parts of one that makes more output
+        than a transaction may carry), and where it cannot go on by itself."""
+        engine = self._engine
         for batch, next_offset in fetch.batches():
             if batch is None:  # control or aborted: only the position moves
-                self._engine.skip_to(next_offset)
+                engine.skip_to(next_offset)
                 self._went_on()
                 continue
-            while (schema_id := self._feed(batch, next_offset)) is not None:
-                yield schema_id
-            yield None
+            while engine.position < next_offset:
+                begin = max(engine.position, batch.base_offset)
+                yield self._feed(batch, min(next_offset, begin + self._committer.allowance.records))
 
     def _feed(self, batch: RecordBatch, next_offset: int) -> int | None:
-        engine = self._engine
-        before = engine.live_records
-        outcome = engine.feed(batch, next_offset, wall_ns())
-        self._wiring.metrics.count_ticks(self._partition, engine.live_records - before)
+        outcome = self._engine.feed(batch, next_offset, wall_ns())
         self._went_on()
         return outcome.need_schema
 
@@ -177,8 +184,10 @@ class Pump:
             except RegistryUnavailableError as error:
                 if attempt == 0:
                     log.warning("registry_unavailable", partition=self._partition, error=str(error))
+                self.waiting_for_schema = schema_id
                 await asyncio.sleep(wait_s)
                 continue
+            self.waiting_for_schema = None
             if reader.unknown:
                 self._unknown[schema_id] = time.monotonic()
             self._engine.kernel.add_schema(schema_id, *reader)

@@ -18,11 +18,11 @@ from functools import partial
 from typing import Final
 
 from barengine.engine.partition import LogRange, PartitionEngine
-from barengine.engine.state import PARTITION_KEY, StateImage, is_series
+from barengine.engine.state import PARTITION_KEY, StateImage, is_page, is_series, load_pages
 from barengine.errors import KafkaUnavailableError, StateError, UnreadableStateError
 from barengine.kafka.sink import TransactionalSink
 from barengine.kafka.state_reader import read_state
-from barengine.kernel import Kernel
+from barengine.kernel import Book, Kernel, SeriesState
 from barengine.naming import transactional_id
 from barengine.service import group_offset
 from barengine.service.wiring import PARTITION_COUNT, Wiring
@@ -64,10 +64,10 @@ async def recover(wiring: Wiring, partition: int) -> Recovered:
         await sink.fence()
         records = await read_state(wiring.connection, settings.state_topic, partition)
         with _way_out(wiring, partition):
-            image, series = await _split(wiring, records)
+            image, single = await _split(wiring, records)
             if image.partition is None:
                 await _check_not_new(wiring, partition)
-            engine = await _engine(wiring, partition, image, series)
+            engine = await _engine(wiring, partition, image, single)
     except BaseException:
         await sink.discard()
         raise
@@ -104,7 +104,7 @@ async def unmoved(wiring: Wiring, partition: int, seq: int, state_offset: int) -
 
 
 async def _split(wiring: Wiring, records: Sequence[Record]) -> tuple[StateImage, Sequence[Record]]:
-    """The image without the series, and the newest record of each series.
+    """The image without series and pages, and the newest record of each of these.
 
     There may be millions of these: as bytes they cost the garbage collector nothing, and only
     the newest need be looked into.
@@ -114,7 +114,7 @@ async def _split(wiring: Wiring, records: Sequence[Record]) -> tuple[StateImage,
 
     def take(part: Sequence[Record]) -> None:
         for key, value in part:
-            if is_series(key):
+            if is_series(key) or is_page(key):
                 newest[key] = value
             else:
                 rest.append((key, value))
@@ -123,8 +123,24 @@ async def _split(wiring: Wiring, records: Sequence[Record]) -> tuple[StateImage,
     return StateImage.read(rest), list(newest.items())
 
 
-def _load(kernel: Kernel, part: Sequence[Record]) -> None:
-    kernel.load((), list(StateImage.read(part).series.values()))
+def _load(kernel: Kernel, states: list[SeriesState], part: Sequence[Record]) -> None:
+    series = list(StateImage.read(one for one in part if is_series(one[0])).series.values())
+    kernel.load((), series)
+    states += series
+
+
+async def _book(
+    wiring: Wiring, image: StateImage, series: Sequence[SeriesState], single: Sequence[Record]
+) -> Book | None:
+    """The book as it was; None where nothing but base bars is asked for."""
+    book = wiring.fresh_book()
+    if book is None:
+        image.kept = {key: b"" for key, value in single if key and value and is_page(key)}
+        return None
+    book.load(list(image.brokers.values()), series, list(image.books.values()))
+    await _in_turns(wiring, single, partial(load_pages, book))
+    book.reschedule()
+    return book
 
 
 async def _in_turns(
@@ -139,7 +155,7 @@ async def _in_turns(
 
 
 async def _engine(
-    wiring: Wiring, partition: int, image: StateImage, series: Sequence[Record]
+    wiring: Wiring, partition: int, image: StateImage, single: Sequence[Record]
 ) -> PartitionEngine:
     settings = wiring.settings
     log_start, stable_end, high_watermark = await wiring.source.offsets(partition)
@@ -148,8 +164,11 @@ async def _engine(
     kernel = wiring.fresh_kernel(image, start)
     # before the engine: it puts stored windows back, which the clocks of their series may close
     kernel.load(list(image.brokers.values()), ())
-    await _in_turns(wiring, series, partial(_load, kernel))
-    return PartitionEngine(
+    series: list[SeriesState] = []
+    await _in_turns(wiring, single, partial(_load, kernel, series))
+    book = await _book(wiring, image, series, single)
+    return await asyncio.to_thread(  # it may have hundreds of thousands of windows to put back
+        PartitionEngine,
         kernel,
         image,
         LogRange(log_start, high_watermark),
@@ -157,6 +176,7 @@ async def _engine(
         start,
         settings.late_policy,
         settings.restore_max,
+        book,
     )
 
 

@@ -45,6 +45,8 @@ class SchemaBook:
             settings.field_symbol,
             settings.field_timestamp,
             settings.field_price,
+            settings.field_size,
+            settings.field_flags,
         )
         self._scale = settings.price_scale
         self._registry = registry

@@ -29,6 +29,7 @@ from barengine.errors import (
 from barengine.kafka.closing import being_cancelled
 from barengine.kafka.fetch import Fetch
 from barengine.model import NS_PER_MS
+from barengine.service.allowance import Allowance
 from barengine.service.commits import Committer
 from barengine.service.lifecycle import TaskState, check_move
 from barengine.service.outbox import Outbox
@@ -70,6 +71,7 @@ class PartitionTask:
         self._on_fatal = on_fatal
         self._log = log.bind(partition=partition)
         self._restore_began = 0.0
+        self._allowance = Allowance()
         self._main: asyncio.Task[None] | None = None
         wiring.metrics.set_task_state(partition, self.state)
 
@@ -144,6 +146,7 @@ class PartitionTask:
             "low_water": engine.low_water,
             "lag_records": self._wiring.source.lag(self.partition),
             "windows_open": engine.kernel.open_windows,
+            "waiting_for_schema": self.work.pump.waiting_for_schema,
             "brokers": {
                 broker.broker: {
                     "market_clock_ms": broker.clock_ns // NS_PER_MS,
@@ -239,7 +242,12 @@ class PartitionTask:
         engine = recovered.engine
         outbox = Outbox(self._wiring.settings, self._wiring.topics, self.partition)
         committer = Committer(
-            engine, recovered.sink, outbox, self._wiring, eager=recovered.first_run
+            engine,
+            recovered.sink,
+            outbox,
+            self._wiring,
+            self._allowance,
+            eager=recovered.first_run,
         )
         pump = Pump(self.partition, engine, committer, self._wiring, self._live)
         self.work = Work(engine, committer, pump)

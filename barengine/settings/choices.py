@@ -32,6 +32,15 @@ class SaslMechanism(StrEnum):
     SCRAM_SHA_512 = "SCRAM-SHA-512"
 
 
+class SubjectStrategy(StrEnum):
+    """What names the subject of a schema, as Confluent's serializers call it:
+    TopicNameStrategy, RecordNameStrategy, TopicRecordNameStrategy."""
+
+    TOPIC = "topic"
+    RECORD = "record"
+    TOPIC_RECORD = "topic_record"
+
+
 class InputFormat(StrEnum):
     """How the values of the input topic are written."""
 

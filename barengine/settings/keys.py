@@ -8,7 +8,7 @@ documentation. What the program reads has its unit in its name (``grace_ns``) or
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
@@ -18,10 +18,13 @@ from barengine.model import (
     Framing,
     KeyFormat,
     LatePolicy,
+    Normalize,
     Order,
+    OutOfSession,
     Period,
     Watermark,
 )
+from barengine.settings.aliases import AliasesText, SymbolAliases
 from barengine.settings.choices import (
     Compression,
     InputFormat,
@@ -30,18 +33,21 @@ from barengine.settings.choices import (
     SaslMechanism,
     SecurityProtocol,
     Start,
+    SubjectStrategy,
 )
+from barengine.settings.schedule import ScheduleFrom, ScheduleText
 from barengine.settings.values import (
     MAX_PORT,
     RECORD_TIMESTAMP,
     Context,
     FieldPath,
     KafkaName,
-    LatePolicyText,
     Lower,
     Off,
     OutputTopic,
+    PeriodsText,
     PeriodText,
+    PricePath,
     ReadableFile,
     Servers,
     TimePath,
@@ -49,16 +55,6 @@ from barengine.settings.values import (
     Url,
     duration,
 )
-
-NOT_YET: Final = {
-    "field_size": "volume",
-    "rollups": "roll-ups",
-    "correction_horizon": "corrections",
-    "continuous": "continuous bars",
-    "schedule": "market schedules",
-    "live": "live bars",
-}
-"""Keys that are promised for a later version: what this one does not have."""
 
 
 class Keys(BaseModel):
@@ -92,6 +88,37 @@ class Keys(BaseModel):
     ssl_keyfile: ReadableFile | None = Field(
         default=None,
         description="PEM file of its key, where the certificate's file does not hold it.",
+    )
+
+    schema_registry_url: Url | None = Field(
+        default=None,
+        repr=False,  # may carry a password
+        description="Schema registry with the Confluent API: http://host:port, or with a path such"
+        " as /apis/ccompat/v7. Without it, one schema reads all ticks, and bars are bare Avro.",
+    )
+    schema_registry_username: str | None = Field(
+        default=None, description="User name, where the registry asks for one (basic)."
+    )
+    schema_registry_password: SecretStr | None = Field(
+        default=None,
+        description="Password of that user. Better set in the environment than in a file.",
+    )
+    schema_registry_cafile: ReadableFile | None = Field(
+        default=None,
+        description="PEM file of the CAs to trust with https; without it, those of the system.",
+    )
+    schema_registry_certfile: ReadableFile | None = Field(
+        default=None,
+        description="PEM file of the client certificate, where the registry asks for one.",
+    )
+    schema_registry_keyfile: ReadableFile | None = Field(
+        default=None,
+        description="PEM file of its key, where the certificate's file does not hold it.",
+    )
+    subject_strategy: Annotated[SubjectStrategy, Lower] = Field(
+        default=SubjectStrategy.TOPIC,
+        description="Subjects of the bars' schemas: topic (bar_1m-value, bar_1m-key), record"
+        " (barengine.Bar, barengine.BarKey) or topic_record (bar_1m-barengine.Bar, ...).",
     )
 
     context: Context = Field(
@@ -128,11 +155,6 @@ class Keys(BaseModel):
         description="File (.avsc) of the schema that wrote the ticks, where there is no registry;"
         " without either, the built-in Tick schema.",
     )
-    schema_registry_url: Url | None = Field(
-        default=None,
-        repr=False,  # may carry a password
-        description="Schema registry with the Confluent API: http://host:port.",
-    )
     field_broker: FieldPath = Field(
         default="broker", description="Field of the broker, or path a.b to it."
     )
@@ -143,8 +165,27 @@ class Keys(BaseModel):
         default="timestamp",
         description=f"Field of the event time; {RECORD_TIMESTAMP} takes the Kafka timestamp.",
     )
-    field_price: FieldPath = Field(
-        default="bid", description="Field of the price, or path a.b to it."
+    field_price: PricePath = Field(
+        default="bid",
+        description="Field of the price, or path a.b to it; mid(bid,ask) takes the mean of two.",
+    )
+    field_size: FieldPath | None = Field(
+        default=None,
+        description="Field of the size, or path a.b to it; without it bars have no volume.",
+    )
+    field_flags: FieldPath | None = Field(
+        default=None,
+        description="Field that says what a tick may touch: price, volume, both or none, or bits (1"
+        " the price, 2 the volume); null is both. Needs FIELD_SIZE.",
+    )
+    symbol_normalize: Annotated[Normalize, Lower] = Field(
+        default=Normalize.NONE,
+        description="upper turns a to z of every symbol into A to Z; none leaves them as they are.",
+    )
+    symbol_aliases: Annotated[SymbolAliases | None, AliasesText] = Field(
+        default=None,
+        description="YAML file with other spellings of symbols: for each broker, or * for all,"
+        " ALIAS: SYMBOL. They become one series.",
     )
     price_scale: Annotated[int, Field(ge=0, le=18)] = Field(
         default=9, description="Decimals of a price (0 to 18); more are rounded half-even."
@@ -154,6 +195,45 @@ class Keys(BaseModel):
         default=Period("1m", 60 * NS_PER_S),
         alias="window",
         description="Length of a bar: a number and s, m or h that divides a day evenly.",
+    )
+    rollups: Annotated[tuple[Period, ...], PeriodsText] = Field(
+        default=(),
+        description="Longer bars made of these in the same transaction, comma-separated: 5m,1h,1d."
+        " Each is a multiple of WINDOW and has a topic of its own.",
+    )
+    schedule: Annotated[ScheduleFrom | None, ScheduleText] = Field(
+        default=None,
+        description="When markets trade: a YAML file (a path that ends in .yaml, or file:PATH; it"
+        " is read again when it changes), topic:NAME, or exchange:XNYS, with"
+        " exchange:XNYS,BROKER=XLON for several. Without it days are UTC days.",
+    )
+    out_of_session: Annotated[OutOfSession, Lower] = Field(
+        default=OutOfSession.INCLUDE,
+        description="Ticks outside their market's sessions: include makes bars of them as of any"
+        " other, late sends them to the topic of late ticks, dead to that of dead letters.",
+    )
+    continuous: Annotated[tuple[Period, ...], PeriodsText] = Field(
+        default=(),
+        description="Periods, of WINDOW and ROLLUPS, in which a bucket without a tick gets a flat"
+        " bar at the last close, inside sessions where there is a SCHEDULE.",
+    )
+    continuous_max_ns: Annotated[int, duration("1m")] = Field(
+        default=7 * 86_400 * NS_PER_S,
+        alias="continuous_max",
+        description="A series without a tick for this long gets no flat bars any more (1m or"
+        " more).",
+    )
+    feed_timeout_ns: Annotated[int, duration("1s")] = Field(
+        default=30 * NS_PER_S,
+        alias="feed_timeout",
+        description="A flat bar says feed_down, not quiet, where its whole broker had no tick for"
+        " longer than this (1s or more).",
+    )
+    live_ns: Annotated[int | None, duration("100ms", "1h"), Off] = Field(
+        default=None,
+        alias="live",
+        description="How often the bar so far of each series that changed goes to a topic of its"
+        " own (100ms to 1h); off: never.",
     )
     grace_ns: Annotated[int, duration("0s")] = Field(
         default=5 * NS_PER_S,
@@ -180,8 +260,19 @@ class Keys(BaseModel):
         default=Order.EVENT_TIME,
         description="What makes a tick first or last in its bar: event_time or offset.",
     )
-    late_policy: Annotated[LatePolicy, LatePolicyText, Lower] = Field(
-        default=LatePolicy.TOPIC, description="Late ticks go to a topic, or drop: are only counted."
+    late_policy: Annotated[LatePolicy, Lower] = Field(
+        default=LatePolicy.TOPIC,
+        description="Late ticks go to a topic; drop: are only counted; or correct their bars.",
+    )
+    correction_horizon_ns: Annotated[int, duration("1s", "7d")] = Field(
+        default=600 * NS_PER_S,
+        alias="correction_horizon",
+        description="With LATE_POLICY=correct: how long behind its end a bar can be corrected (1s"
+        " to 7d). Later ticks go to the topic of late ones.",
+    )
+    skip_partial: bool = Field(
+        default=False,
+        description="Leave out bars of buckets in which the engine began: on or off.",
     )
     start: Annotated[Start, Lower] = Field(
         default=Start.EARLIEST,

@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from barengine.errors import ConfigurationError
 from barengine.settings.conflicts import conflicts
-from barengine.settings.keys import NOT_YET
 from barengine.settings.model import KEYS, Settings
 from barengine.settings.sources import (
     CONFIG_KEY,
@@ -24,6 +23,9 @@ from barengine.settings.sources import (
     read_file,
     shown,
 )
+
+DEFAULT: Final = "default"
+"""Origin of a key that is set nowhere."""
 
 _DEFAULTS: Final = Settings().public()
 
@@ -39,6 +41,14 @@ _WAYS_OUT: Final = {
 """Our words for what pydantic finds, by its error type."""
 
 
+class Loaded(NamedTuple):
+    """Checked settings, and where they come from."""
+
+    settings: Settings
+    origins: Mapping[str, str]
+    """By key: ``environment BARENGINE_GRACE``, ``FILE:3`` or ``default``."""
+
+
 def load_settings(config: Path | None, environ: Mapping[str, str]) -> Settings:
     """Read the environment and, beneath it, a YAML file.
 
@@ -51,6 +61,11 @@ def load_settings(config: Path | None, environ: Mapping[str, str]) -> Settings:
     Raises:
         ConfigurationError: with every problem there is.
     """
+    return load_with_origins(config, environ).settings
+
+
+def load_with_origins(config: Path | None, environ: Mapping[str, str]) -> Loaded:
+    """The same as :func:`load_settings`, and the origin of every key."""
     problems: list[str] = []
     variables = list(read_environ(environ))
     path, named_by = _config_path(config, variables)
@@ -58,11 +73,13 @@ def load_settings(config: Path | None, environ: Mapping[str, str]) -> Settings:
     given = _known(from_file, problems) | _known(variables, problems)
     given = {key: each for key, each in given.items() if each.text.strip()}
     if path is not None:
-        given[CONFIG_KEY] = Given(CONFIG_KEY, str(path), named_by)
+        origin = named_by if config is not None else f"environment {named_by}"
+        given[CONFIG_KEY] = Given(CONFIG_KEY, str(path), named_by, origin=origin)
     settings = _checked(given, problems)
     if problems:
         raise ConfigurationError(*problems)
-    return settings
+    origins = {key: given[key].origin if key in given else DEFAULT for key in KEYS}
+    return Loaded(settings, origins)
 
 
 def _config_path(config: Path | None, variables: Iterable[Given]) -> tuple[Path | None, str]:
@@ -78,9 +95,7 @@ def _known(source: Iterable[Given], problems: list[str]) -> dict[str, Given]:
     """The keys of one source, by key; what is no key becomes a problem."""
     known: dict[str, Given] = {}
     for each in source:
-        if each.key in NOT_YET:
-            problems.append(f"{each}: this version does not have {NOT_YET[each.key]}; remove it")
-        elif each.key not in KEYS:
+        if each.key not in KEYS:
             problems.append(_unknown(each))
         elif each.key == CONFIG_KEY and each.in_file:
             problems.append(f"{each}: a file cannot name another; remove it")

@@ -7,14 +7,17 @@ from typing import Final
 
 from pydantic import SecretStr
 
-from barengine.model import Framing
+from barengine.model import Framing, LatePolicy, Period
 from barengine.naming import in_context, state_topic
 from barengine.settings.choices import InputFormat
 from barengine.settings.keys import Keys
-from barengine.settings.values import MASK, RECORD_TIMESTAMP, format_duration, mask_url
+from barengine.settings.schedule import ScheduleKind
+from barengine.settings.values import MASK, RECORD_TIMESTAMP, format_duration, mask_value
 
 LATE_TOPIC: Final = "tick_late"
 DEAD_TOPIC: Final = "tick_dead"
+CORRECTIONS_SUFFIX: Final = "_corrections"
+LIVE_SUFFIX: Final = "_live"
 
 
 class Settings(Keys):
@@ -27,9 +30,40 @@ class Settings(Keys):
         return in_context(self.context, self.input_topic_bare)
 
     @property
+    def periods(self) -> tuple[Period, ...]:
+        """Every period that bars are made of: WINDOW, then ROLLUPS in ascending order."""
+        return (self.period, *self.rollups)
+
+    @property
     def bar_topic(self) -> str:
-        """Topic of the bars, in its context."""
-        return in_context(self.context, self.output_topic.replace("{period}", self.period.name))
+        """Topic of the final bars of WINDOW, in its context."""
+        return self.topic_of(self.period)
+
+    def topic_of(self, period: Period) -> str:
+        """Topic of the final bars of a period, in its context."""
+        return in_context(self.context, self.output_topic.replace("{period}", period.name))
+
+    def corrections_topic(self, period: Period) -> str:
+        """Topic of their corrections."""
+        return self.topic_of(period) + CORRECTIONS_SUFFIX
+
+    @property
+    def live_topic(self) -> str:
+        """Topic of live bars, those of WINDOW."""
+        return self.bar_topic + LIVE_SUFFIX
+
+    @property
+    def bar_topics(self) -> list[str]:
+        """Every topic that takes bars with these settings: finals, corrections, live bars."""
+        finals = [self.topic_of(period) for period in self.periods]
+        corrections = [self.corrections_topic(period) for period in self.periods]
+        live = [self.live_topic] if self.live_ns is not None else []
+        return [*finals, *(corrections if self.corrects else []), *live]
+
+    @property
+    def corrects(self) -> bool:
+        """Whether late ticks correct bars."""
+        return self.late_policy is LatePolicy.CORRECT
 
     @property
     def late_topic(self) -> str:
@@ -40,6 +74,14 @@ class Settings(Keys):
     def dead_topic(self) -> str:
         """Topic of the dead letters, in its context."""
         return in_context(self.context, DEAD_TOPIC)
+
+    @property
+    def schedule_topic(self) -> str | None:
+        """Topic of the market schedule, in its context; None where it comes from elsewhere."""
+        source = self.schedule
+        if source is None or source.kind is not ScheduleKind.TOPIC:
+            return None
+        return in_context(self.context, source.name)
 
     @property
     def group(self) -> str:
@@ -75,12 +117,14 @@ KEYS: Final = MappingProxyType(
 def _shown(name: str, value: object) -> str | int | None:
     match value:
         case None:
-            return "off" if name == "idle_timeout_ns" else None
+            return "off" if name in ("idle_timeout_ns", "live_ns") else None
         case SecretStr():
             return MASK
         case bool():
             return "on" if value else "off"
+        case tuple():
+            return ",".join(map(str, value))
         case int():
             return format_duration(value) if name.endswith("_ns") else value
         case _:
-            return mask_url(str(value))
+            return mask_value(str(value))

@@ -15,13 +15,13 @@ from typing import Final
 import yaml  # type: ignore[import-untyped]  # PyYAML ships no types
 
 from barengine.errors import ConfigurationError
-from barengine.settings.values import MASK, mask_url
+from barengine.settings.values import MASK, mask_value
 
 ENV_PREFIX: Final = "BARENGINE_"
 CONFIG_KEY: Final = "config"
 KERNEL_VARIABLE: Final = "BARENGINE_KERNEL"
 """Chooses between two kernels that give the same bars: for the command line, not a setting."""
-SECRET_KEYS: Final = frozenset({"sasl_password"})
+SECRET_KEYS: Final = frozenset({"sasl_password", "schema_registry_password"})
 
 _NULL_TAG: Final = "tag:yaml.org,2002:null"
 _LINK_VALUE_RE: Final = re.compile(r"(tcp|udp|sctp)://")
@@ -38,6 +38,8 @@ class Given:
     name: str
     """The key as the user wrote it, and where: BARENGINE_GRACE, or `grace` in FILE (line 3)."""
     in_file: bool = False
+    origin: str = ""
+    """Where it was set, for a table: environment BARENGINE_GRACE, FILE:3."""
 
     def __str__(self) -> str:
         return f"{self.name} is {shown(self.key, self.text)}"
@@ -54,7 +56,7 @@ def env_name(key: str) -> str:
 
 def shown(key: str, text: str) -> str:
     """A value as it may appear in a message."""
-    return MASK if key in SECRET_KEYS else repr(mask_url(text))
+    return MASK if key in SECRET_KEYS else repr(mask_value(text))
 
 
 def read_environ(environ: Mapping[str, str]) -> Iterator[Given]:
@@ -62,7 +64,8 @@ def read_environ(environ: Mapping[str, str]) -> Iterator[Given]:
     for name, text in environ.items():
         ours = name.startswith(ENV_PREFIX) and name != KERNEL_VARIABLE
         if ours and not _service_link(name, text):
-            yield Given(name.removeprefix(ENV_PREFIX).lower(), text, name)
+            key = name.removeprefix(ENV_PREFIX).lower()
+            yield Given(key, text, name, origin=f"environment {name}")
 
 
 def _service_link(name: str, text: str) -> bool:
@@ -84,14 +87,16 @@ def read_file(path: Path, named_by: str, problems: list[str]) -> list[Given]:
     given = []
     try:
         for key, value in _pairs(path, named_by):
-            where = f"in {path} (line {key.start_mark.line + 1})"
+            line = key.start_mark.line + 1
+            where = f"in {path} (line {line})"
             if not isinstance(key, yaml.ScalarNode):
                 problems.append(f"a key {where} is no word; write one such as window")
             elif not isinstance(value, yaml.ScalarNode):
                 problems.append(f"`{key.value}` {where} has several values; write one")
             else:
                 text = "" if value.tag == _NULL_TAG else value.value
-                given.append(Given(key.value.lower(), text, f"`{key.value}` {where}", True))
+                name = f"`{key.value}` {where}"
+                given.append(Given(key.value.lower(), text, name, True, f"{path}:{line}"))
     except ConfigurationError as error:
         problems += error.problems
     return given

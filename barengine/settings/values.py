@@ -81,7 +81,12 @@ def _servers(text: str) -> str:
 _NAME_RE: Final = re.compile(r"[A-Za-z0-9._-]{1,249}")
 
 
-def _kafka_name(text: str) -> str:
+def check_kafka_name(text: str) -> str:
+    """The name of a topic or group.
+
+    Raises:
+        ValueError: Kafka does not take it.
+    """
     if _NAME_RE.fullmatch(text) is None or text in (".", ".."):
         raise ValueError("Kafka takes 1 to 249 letters, digits, '.', '_' and '-'")
     return text
@@ -90,7 +95,7 @@ def _kafka_name(text: str) -> str:
 def _context(text: str) -> str:
     # Without dots inside, a.b + c and a + b.c cannot become the same topic.
     if text:
-        _kafka_name(text)
+        check_kafka_name(text)
     if "." in text:
         raise ValueError("it joins names by a '.' and so must hold none; write '-' or '_'")
     return text
@@ -106,11 +111,19 @@ _PATH_RE: Final = re.compile(r"[^\s.()@,]+(\.[^\s.()@,]+)*")
 
 
 def _field_path(text: str) -> str:
-    if text.startswith("mid("):
-        raise ValueError("this version does not have mid(...); remove it and name one field")
     if _PATH_RE.fullmatch(text) is None:
         raise ValueError("write a field name, or the path to it with dots: quote.bid")
     return text
+
+
+_MID_RE: Final = re.compile(r"mid\((?P<bid>[^,]*),(?P<ask>[^,]*)\)")
+
+
+def _price_path(text: str) -> str:
+    match = _MID_RE.fullmatch(text)
+    if match is None:
+        return _field_path(text)
+    return f"mid({_field_path(match['bid'].strip())},{_field_path(match['ask'].strip())})"
 
 
 RECORD_TIMESTAMP: Final = "@record"
@@ -121,13 +134,12 @@ def _time_path(text: str) -> str:
     return text if text == RECORD_TIMESTAMP else _field_path(text)
 
 
-def _late_policy(text: str) -> str:
-    if text == "correct":
-        raise ValueError("this version does not have corrections; remove it (topic is the default)")
-    return text
+def check_readable(path: Path) -> Path:
+    """The path of a file that can be read.
 
-
-def _file(path: Path) -> Path:
+    Raises:
+        ValueError: it cannot.
+    """
     try:
         path.open("rb").close()
     except OSError as error:
@@ -151,8 +163,15 @@ _USERINFO_RE: Final = re.compile(r"(?<=://)\S*@")
 
 
 def mask_url(text: str) -> str:
-    """Hide the user and password that a URL may carry."""
+    """Hide the user and password of each URL in a text."""
     return _USERINFO_RE.sub(MASK + "@", text)
+
+
+def mask_value(text: str) -> str:
+    """Hide the user and password of a text that is one URL, whatever characters are in them."""
+    head, separator, rest = text.partition("://")
+    host = rest.rpartition("@")[2]
+    return text if host == rest else f"{head}{separator}{MASK}@{host}"
 
 
 def _lower(value: object) -> object:
@@ -167,16 +186,27 @@ def _period(value: str | Period) -> Period:
     return Period.parse(value) if isinstance(value, str) else value
 
 
+def _periods(value: str | tuple[Period, ...]) -> tuple[Period, ...]:
+    if not isinstance(value, str):
+        return value
+    periods = [Period.parse(text) for text in value.split(",")]
+    for one in periods:
+        if sum(one.length_ns == other.length_ns for other in periods) > 1:
+            raise ValueError(f"{one} is there twice; write it once")
+    return tuple(sorted(periods, key=lambda period: period.length_ns))
+
+
 Off = BeforeValidator(_off)
 Lower = BeforeValidator(_lower)
 Upper = BeforeValidator(_upper)
 Servers = Annotated[str, AfterValidator(_servers)]
-KafkaName = Annotated[str, AfterValidator(_kafka_name)]
+KafkaName = Annotated[str, AfterValidator(check_kafka_name)]
 Context = Annotated[str, AfterValidator(_context)]
 OutputTopic = Annotated[str, AfterValidator(_output_topic)]
 FieldPath = Annotated[str, AfterValidator(_field_path)]
+PricePath = Annotated[str, AfterValidator(_price_path)]
 TimePath = Annotated[str, AfterValidator(_time_path)]
-LatePolicyText = BeforeValidator(_late_policy)
-ReadableFile = Annotated[Path, AfterValidator(_file)]
+ReadableFile = Annotated[Path, AfterValidator(check_readable)]
 Url = Annotated[str, AfterValidator(_url)]
 PeriodText = BeforeValidator(_period)
+PeriodsText = BeforeValidator(_periods)

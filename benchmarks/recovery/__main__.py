@@ -15,7 +15,8 @@ from rich.console import Console
 from rich.table import Table
 
 from barengine.kafka.local import LocalKafka
-from benchmarks.recovery import scenarios
+from benchmarks.contenders import java
+from benchmarks.recovery import scenarios, streams
 
 HEAD: Final = ("what happens", "median s", "min - max s", "mark s", "")
 
@@ -50,12 +51,12 @@ def show(lines: Sequence[Row]) -> None:
     Console().print(table)
 
 
-def measure(rounds: int, folder: Path) -> list[Row]:
+def measure(steps: Sequence[scenarios.Step], rounds: int, folder: Path) -> list[Row]:
     """Every scenario so many times, in turns, on a broker of its own."""
     found: dict[str, list[float]] = defaultdict(list)
     with LocalKafka() as broker:
         for number in range(rounds):
-            for step in scenarios.ALL:
+            for step in steps:
                 print(f"round {number + 1}: {step.__name__}", file=sys.stderr, flush=True)
                 for name, seconds in step(broker.bootstrap, folder).items():
                     found[name].append(seconds)
@@ -67,9 +68,16 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.recovery", description=__doc__)
     parser.add_argument("--rounds", type=int, default=3, help="of each scenario (3)")
     parser.add_argument("--out", type=Path, help="Markdown file for the table")
+    known = {step.__name__: step for step in (*scenarios.ALL, *streams.ALL)}
+    parser.add_argument("--only", action="append", choices=known, help="may be repeated")
     options = parser.parse_args()
+    steps = [known[name] for name in options.only or known]
+    missing = java.unavailable() if set(steps) & set(streams.ALL) else None
+    if missing is not None:
+        print(f"without Kafka Streams: {missing}", file=sys.stderr)
+        steps = [step for step in steps if step not in streams.ALL]
     with tempfile.TemporaryDirectory(prefix="recovery-") as folder:
-        lines = measure(options.rounds, Path(folder))
+        lines = measure(steps, options.rounds, Path(folder))
     show(lines)
     if options.out is not None:
         options.out.write_text(markdown(lines))

@@ -28,6 +28,17 @@ _POLL_S: Final = 0.005
 _PIECE: Final = 1_000
 
 
+def _name(number: int, partition: int) -> str:
+    """The symbol of a series: its number alone tells the partition of its ticks."""
+    return f"S{number * PARTITIONS + partition}"
+
+
+def _origin(key: bytes) -> int:
+    """The partition of the ticks of a bar."""
+    _, symbol, _ = key.split(b"|")
+    return int(symbol[1:]) % PARTITIONS
+
+
 class _Thread:
     """A thread that lives as long as a ``with`` block."""
 
@@ -67,7 +78,7 @@ class Feed(_Thread):
                 break
             for partition in range(PARTITIONS):
                 for number in range(SERIES):
-                    name = f"S{number * PARTITIONS + partition}"
+                    name = _name(number, partition)
                     one = tick("b", name, step * _STEP_MS, 1.0 + step, partition)
                     produce(self._producer, self._topic, one)
             self._producer.poll(0)
@@ -75,7 +86,10 @@ class Feed(_Thread):
 
 
 class Arrivals(_Thread):
-    """When committed records of a topic arrive, by partition; monotonic seconds."""
+    """When committed bars arrive, by the partition of their ticks; monotonic seconds.
+
+    Kafka Streams writes a bar to any partition, so the series has to tell.
+    """
 
     def __init__(self, bootstrap: str, topic: str) -> None:
         super().__init__()
@@ -97,8 +111,8 @@ class Arrivals(_Thread):
         while not self._stopping.is_set():
             messages = self._consumer.consume(_PIECE, _POLL_S)
             now = time.monotonic()
-            for partition in {m.partition() for m in messages if m.error() is None}:
-                self.seen[partition or 0].append(now)
+            for partition in {_origin(m.key() or b"") for m in messages if m.error() is None}:
+                self.seen[partition].append(now)
         self._consumer.close()
 
     def flowing(self, since: float, partitions: Sequence[int] = range(PARTITIONS)) -> bool:

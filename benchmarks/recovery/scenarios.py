@@ -14,7 +14,7 @@ from tests.broker.engine_process import RUN, EngineProcess
 from tests.broker.records import write
 from tests.broker.scene import Scene
 from tests.broker.ticks import tick
-from tests.processes import eventually
+from tests.processes import PATIENCE_S, eventually
 
 PRODUCT: Final = {
     "WINDOW": "1m",
@@ -32,6 +32,8 @@ _PHASE_S: Final = 1.0
 """A heartbeat's interval: what is measured depends on how long ago the last one was."""
 
 Seconds = dict[str, float]
+Step = Callable[[str, Path], Seconds]
+"""Takes the broker's address and a folder for logs."""
 
 KILL: Final = "kill -9 of one of two, bars of all partitions again"
 LEAVE: Final = "SIGTERM of one of two, bars of all partitions again"
@@ -56,10 +58,10 @@ def flowing(bootstrap: str, folder: Path) -> Iterator[tuple[Scene, EngineProcess
             scene.finish(first)
 
 
-def until_flowing(arrivals: Arrivals) -> None:
+def until_flowing(arrivals: Arrivals, patience_s: float = PATIENCE_S) -> None:
     """Wait until bars of all partitions have come for a while."""
     since = time.monotonic()
-    if not eventually(lambda: arrivals.flowing(since + _SETTLE_S)):
+    if not eventually(lambda: arrivals.flowing(since + _SETTLE_S), patience_s):
         raise RuntimeError("no bars")
 
 
@@ -142,4 +144,4 @@ def running(engine: EngineProcess) -> set[int]:
     return {e["partition"] for e in engine.events("task") if e["state"] == "running"}
 
 
-ALL: Final[tuple[Callable[[str, Path], Seconds], ...]] = (members, static, restore)
+ALL: Final[tuple[Step, ...]] = (members, static, restore)

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from barengine.kafka.local import LocalKafka
+from tests.broker.apicurio import apicurio
 
 NAME_LIMIT = 80  # a topic's name holds 249 characters, and prefixes and suffixes come on top
 
@@ -24,6 +25,13 @@ def kafka_broker() -> Iterator[LocalKafka]:
 def bootstrap(kafka_broker: LocalKafka) -> str:
     """The shared broker's address for ``bootstrap_servers``."""
     return kafka_broker.bootstrap
+
+
+@pytest.fixture(scope="session")
+def registry_url() -> Iterator[str]:
+    """The Confluent API of a real schema registry that tests share: use subjects of your own."""
+    with apicurio() as url:
+        yield url
 
 
 @pytest.fixture

@@ -15,9 +15,10 @@ from typing import Any, Final
 import fastavro
 
 from barengine.codec.bar import bar_schema
-from barengine.demo.check import check_bars
+from barengine.demo.check import Checker
 from barengine.demo.records import OutputRecord
 from barengine.demo.report import Report
+from barengine.demo.rules import Rules
 from barengine.engine.state import StateImage
 from barengine.model import Order, Period
 from barengine.settings import Settings, load_settings
@@ -101,6 +102,10 @@ class Scene:
     def bar_records(self, *, committed: bool = True) -> list[OutputRecord]:
         return read_output(self.bootstrap, self.settings.bar_topic, committed=committed)
 
+    def records_of(self, topic: str) -> list[OutputRecord]:
+        """Everything committed in a topic."""
+        return read_output(self.bootstrap, topic)
+
     def late(self) -> list[OutputRecord]:
         return read_output(self.bootstrap, self.settings.late_topic)
 
@@ -152,16 +157,16 @@ class Scene:
             only: which input records to look at; the others are as if they had not been sent.
         """
         settings = self.settings
-        return check_bars(
-            filter(only, read_input(self.bootstrap, settings.input_topic)),
+        checker = Checker(Rules.of(settings), self.late(), self.dead())
+        checker.add_ticks(filter(only, read_input(self.bootstrap, settings.input_topic)))
+        return checker.finish(
             self.bar_records(),
-            self.late(),
-            self.dead(),
-            period=settings.period,
-            grace_ns=settings.grace_ns,
-            order=settings.order,
-            price_scale=settings.price_scale,
-            watermark=settings.watermark,
+            *(self.records_of(settings.topic_of(one)) for one in settings.rollups),
+            corrections=[
+                self.records_of(settings.corrections_topic(one))
+                for one in settings.periods
+                if settings.corrects
+            ],
         )
 
     def verify(self, **expected: int | None) -> Report:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 
 from barengine.errors import ConfigurationError, KafkaUnavailableError
-from barengine.kafka.admin import TopicInfo, TopicSpec, create, describe, wait_for_broker
+from barengine.kafka.admin import TopicSpec, create, describe, wait_for_broker
 from barengine.kafka.client import ConnectionConfig
 from barengine.kafka.local import LocalKafka
 from barengine.kafka.local_net import pick_free_port
@@ -18,19 +18,23 @@ NOWHERE = ConnectionConfig("127.0.0.1:1")
 
 
 async def test_a_topic_as_it_is(bootstrap: str, topic_name: str) -> None:
-    """Partitions and the settings that matter to us are told in Kafka's words."""
-    make_topic(
-        bootstrap,
-        topic_name,
-        3,
-        max_message_bytes="123456",
-        cleanup_policy="compact,delete",
-        retention_ms="-1",
-        message_timestamp_after_max_ms="7200000",
-    )
-    assert await describe(ConnectionConfig(bootstrap), [topic_name]) == {
-        topic_name: TopicInfo(topic_name, 3, 123456, "compact,delete", -1, 7_200_000)
+    """Partitions, replicas and settings are told in Kafka's words, and which of them are the
+    topic's own."""
+    own = {
+        "max.message.bytes": "123456",
+        "cleanup.policy": "compact,delete",
+        "retention.ms": "-1",
+        "message.timestamp.after.max.ms": "7200000",
     }
+    make_topic(bootstrap, topic_name, 3, **{k.replace(".", "_"): v for k, v in own.items()})
+    found = await describe(ConnectionConfig(bootstrap), [topic_name])
+    assert found.keys() == {topic_name}
+    info = found[topic_name]
+    assert (info.name, info.partitions, info.replication_factor) == (topic_name, 3, 1)
+    assert {key: info.config[key] for key in info.own} == own
+    assert info.config["segment.bytes"] == str(1024**3)
+    assert (info.max_message_bytes, info.cleanup_policy) == (123456, "compact,delete")
+    assert (info.retention_ms, info.timestamp_after_max_ms) == (-1, 7_200_000)
 
 
 async def test_a_missing_topic_is_absent_and_stays_so(bootstrap: str, topic_name: str) -> None:

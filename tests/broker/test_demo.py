@@ -178,6 +178,25 @@ async def _state_says_that_all_is_done(bootstrap: str) -> None:
     assert await read_views(settings, 2) == [views[2]]
 
 
+def test_every_bar_of_every_period_of_the_demo_is_exact(out: Path) -> None:
+    """Roll-ups, a bar for each empty bucket, corrections and live bars: the report says how many
+    there were, and that all are what the ticks make of them."""
+    wanted = "--rollups 2s,10s --continuous 1s --late correct --live 500ms"
+    demo = Demo(out, "--for", "10s", "--rate", "500", *wanted.split())
+    assert demo.end() == 0, demo.text
+    assert demo.left() == []
+    many = "[1-9][0-9,]*"
+    for said in (
+        rf" in bars \({many} by corrections\), 0 late, {many} dead letters, 0 unaccounted for",
+        rf"1s: {many} final bars, {many} of them filled, {many} corrections",
+        rf"2s: {many} final bars, {many} corrections",
+        rf"10s: {many} final bars",
+        rf"{many} live bars",
+        rf"{many} bars, all exact",
+    ):
+        assert re.search(rf"^.*{said}", demo.text, re.MULTILINE), demo.text
+
+
 def test_a_file_is_played_and_every_bar_is_exact(out: Path, tmp_path: Path) -> None:
     """Old ticks, series by series: each has a clock of its own, and every tick is in a bar."""
     file = tmp_path / "ticks.csv"

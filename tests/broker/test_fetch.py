@@ -226,3 +226,19 @@ def test_a_fetcher_without_its_attributes_is_refused() -> None:
     """So does the state that the hook reads and sets."""
     with pytest.raises(RuntimeError, match="without _prefetch_backoff"):
         check_internals(SimpleNamespace(_records={}))
+
+
+async def test_the_next_request_is_under_way_before_anyone_keeps_the_loop(
+    bootstrap: str, topic_name: str
+) -> None:
+    """Whoever has data and asks ahead finds that aiokafka has asked for what follows."""
+    make_topic(bootstrap, topic_name, 1)
+    write(bootstrap, topic_name, map(Record, VALUES))
+    async with reader(bootstrap, topic_name) as one:
+        await one.read(len(VALUES))
+        hook: Any = one.source._hook
+        write(bootstrap, topic_name, map(Record, VALUES))
+        while not await one.source.poll(5):
+            pass
+        await one.source.ask_ahead()
+        assert hook._under_way == 1

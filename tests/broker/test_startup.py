@@ -174,6 +174,17 @@ def test_letter_topics_that_are_too_small(bootstrap: str, tmp_path: Path) -> Non
     assert f"max.message.bytes={said['needed']}" in said["command"]
 
 
+def test_an_input_that_forgets_too_soon(bootstrap: str, tmp_path: Path) -> None:
+    """Ticks of open windows may be gone after a crash: a warning, with the command."""
+    scene = Scene(bootstrap, tmp_path, config={"retention_ms": "999"})
+    with scene.engine() as engine:
+        engine.until_ready()
+        [said] = engine.events("ticks_may_expire")
+    assert (said["topic"], said["retention_ms"]) == (scene.settings.input_topic, 999)
+    assert said["needed"] == SECOND
+    assert "retention.ms=604800000" in said["command"]
+
+
 # -- state and log that do not fit -----------------------------------------------------------
 
 

@@ -7,9 +7,10 @@ import struct
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Final, Self
 
-from confluent_kafka import Producer
+from confluent_kafka import KafkaError, Message, Producer
 
 from tests.broker.records import QUIET, Record, produce
 from tests.broker.ticks import frame, text, varint
@@ -35,8 +36,19 @@ LONGEST_S: Final = 900.0
 _FLUSH_S: Final = 90.0  # the broker may have come back a moment ago
 
 
+@dataclass(frozen=True, slots=True)
+class Mix:
+    """What is sent."""
+
+    symbols: int = SYMBOLS
+    late_ms: int = LATE_MS
+    late_one_in: int = LATE_ONE_IN
+    begins_ms: int | None = None
+    """Event time at the first tick, which runs on at wall speed; None: it is the wall clock's."""
+
+
 class Feed:
-    """Sends ticks whose event time is the wall clock's, in a thread of its own, begun by ``with``.
+    """Sends ticks in a thread of its own, begun by ``with``.
 
     Args:
         rate: ticks a second.
@@ -49,18 +61,22 @@ class Feed:
         partitions: int,
         rate: int,
         chance: random.Random,
+        mix: Mix,
     ) -> None:
         self._bootstrap = bootstrap
         self._topic = topic
         self._partitions = partitions
         self._piece_s = _PIECE / rate
         self._chance = chance
+        self._mix = mix
+        self._behind_ms = 0
         self._thread = threading.Thread(target=self._run, name="feed")
         self._stopping = threading.Event()
         self._sent = 0
         self._left: int | None = None
+        self._refused: list[KafkaError] = []
         self._names = [
-            [frame() + text(broker) + text(f"S{number}") for number in range(SYMBOLS)]
+            [frame() + text(broker) + text(f"S{number}") for number in range(mix.symbols)]
             for broker in BROKERS
         ]
 
@@ -86,6 +102,8 @@ class Feed:
         self._stopping.set()
         self._thread.join()
         assert self._left == 0, f"{self._left} of {self._sent} ticks are not sent"
+        refused = self._refused
+        assert not refused, f"{len(refused)} of {self._sent} ticks are refused: {refused[:3]}"
         return self._sent
 
     def _run(self) -> None:
@@ -98,32 +116,39 @@ class Feed:
                 "queue.buffering.max.messages": 1_000_000,
                 # With its own 10 s ticks would come so late that the market was silent meanwhile.
                 "reconnect.backoff.max.ms": 500,
+                "delivery.report.only.error": True,
                 **QUIET,
             }
         )
+        if self._mix.begins_ms is not None:
+            self._behind_ms = _wall_ms() - self._mix.begins_ms
         due = time.monotonic()
         ends = due + LONGEST_S
         while due < ends and not self._stopping.is_set():
             for record in self._records(_PIECE):
-                produce(producer, self._topic, record)
+                produce(producer, self._topic, record, self._done)
             self._sent += _PIECE
             producer.poll(0)
             due += self._piece_s
             self._stopping.wait(max(0.0, due - time.monotonic()))
         self._left = producer.flush(_FLUSH_S)
 
+    def _done(self, error: KafkaError | None, _: Message) -> None:
+        if error is not None:
+            self._refused.append(error)
+
     def _records(self, count: int) -> Iterator[Record]:
-        chance, now_ms = self._chance, time.time_ns() // 1_000_000
+        chance, now_ms = self._chance, _wall_ms() - self._behind_ms
         for _ in range(count):
-            series = chance.randrange(SYMBOLS)
+            series = chance.randrange(self._mix.symbols)
             names = self._names[series % len(BROKERS)][series]
             yield self._record(names, series % self._partitions, now_ms)
 
     def _record(self, names: bytes, partition: int, now_ms: int) -> Record:
         chance = self._chance
         time_ms = now_ms - chance.randrange(JITTER_MS)
-        if chance.randrange(LATE_ONE_IN) == 0:
-            time_ms -= LATE_MS
+        if chance.randrange(self._mix.late_one_in) == 0:
+            time_ms -= self._mix.late_ms
         if chance.randrange(BAD_ONE_IN) == 0:
             return self._bad(names, partition, now_ms)
         value = names + varint(time_ms) + _PRICE.pack(chance.uniform(-10, 10))
@@ -136,7 +161,11 @@ class Feed:
                 b"\x01no frame",
                 names,
                 names + varint(now_ms) + _PRICE.pack(float("nan")),
-                names + varint(now_ms + FUTURE_MS) + _PRICE.pack(1.0),
+                names + varint(_wall_ms() + FUTURE_MS) + _PRICE.pack(1.0),
             )
         )
         return Record(value, b"bad", partition, now_ms)
+
+
+def _wall_ms() -> int:
+    return time.time_ns() // 1_000_000

@@ -61,15 +61,21 @@ class Fleet:
         return engine
 
     def leave(self, number: int) -> EngineProcess:
-        """SIGTERM, and insist on a clean end."""
+        """SIGTERM, and insist on a clean end; wait first until it listens.
+
+        Before that the signal may come while the interpreter is still loading the program: it ends
+        at once, and there is nothing to end cleanly.
+        """
         engine = self.engines.pop(number)
+        engine.until("it listens", lambda: engine.port is not None)
         code = engine.terminate()
         if code:
             raise AssertionError(f"exit code {code}\n{engine.tail()}")
         return engine
 
     def until_covered(self, *numbers: int) -> None:
-        """Wait until every partition is RUNNING in exactly one of these engines (or of all)."""
+        """Wait until every partition is RUNNING in exactly one of these engines (or of all), and
+        each of them has one."""
         wanted = dict.fromkeys(range(self._scene.partitions), 1)
         asked = [self.engines[number] for number in numbers or self.engines]
 
@@ -79,7 +85,7 @@ class Fleet:
             for engine in asked:
                 tasks = engine.tasks()
                 running.update(tasks.keys())
-                if any(task["state"] != "running" for task in tasks.values()):
+                if not tasks or any(task["state"] != "running" for task in tasks.values()):
                     return False
             return running == wanted
 

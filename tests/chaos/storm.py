@@ -46,8 +46,8 @@ from typing import Any, Final, Self, TypeVar
 
 from barengine.demo.report import Report
 from barengine.model import NS_PER_S
-from tests.broker.scene import Scene
-from tests.chaos.feed import Feed
+from tests.broker.scene import Scene, accept
+from tests.chaos.feed import Feed, Mix
 from tests.chaos.fleet import Fleet
 from tests.chaos.table import Row
 from tests.chaos.verdict import SETTINGS, accounted
@@ -89,6 +89,8 @@ class Chaos:
         rate: int = RATE,
         settings: Mapping[str, str] | None = None,
         config: Mapping[str, str] | None = None,
+        mix: Mix | None = None,
+        check: Callable[[Scene], Report] | None = None,
     ) -> Storm:
         """A new context under load, to be used as a context manager.
 
@@ -97,6 +99,8 @@ class Chaos:
             engines: started, and waited for, before the first tick.
             settings: for the engines, over those of tests/chaos/verdict.py.
             config: of the input topic.
+            mix: what is sent; None: as tests/chaos/feed.py has it.
+            check: the verdict, where the scene's own does not know all of the settings.
         """
         given = SETTINGS | dict(settings or {})
         scene = Scene(
@@ -108,8 +112,9 @@ class Chaos:
             partitions,
             rate,
             random.Random(f"{self.seed} {fault}"),
+            mix or Mix(),
         )
-        return Storm(self, fault, scene, Fleet(scene, static=static), feed, engines)
+        return Storm(self, fault, scene, Fleet(scene, static=static), feed, engines, check)
 
     def add(
         self,
@@ -127,7 +132,14 @@ class Storm:
     """One context under load; see the top of this file."""
 
     def __init__(
-        self, chaos: Chaos, fault: str, scene: Scene, fleet: Fleet, feed: Feed, engines: int
+        self,
+        chaos: Chaos,
+        fault: str,
+        scene: Scene,
+        fleet: Fleet,
+        feed: Feed,
+        engines: int,
+        check: Callable[[Scene], Report] | None,
     ) -> None:
         self.fault = fault
         self.scene = scene
@@ -141,6 +153,7 @@ class Storm:
         self.report: Report | None = None
         self._chaos = chaos
         self._engines = engines
+        self._check = check
         self._finished = False
         self._stack = ExitStack()
         self._began = time.monotonic()
@@ -225,7 +238,11 @@ class Storm:
                 self.fleet.leave(number)
         finally:
             self.watch.stop()
-            self.report = self.scene.report()
+            self.report = (self._check or Scene.report)(self.scene)
         self._finished = True
-        accounted(self.scene, self.report, ticks)
+        if self._check is None:
+            accounted(self.scene, self.report, ticks)
+        else:
+            accept(self.report, late=None, dead=None)
+            assert self.report.ticks_in == ticks, self.report
         return self.report

@@ -28,11 +28,14 @@ ROOM: Final = 32 * MEGABYTE
 batches. All bars of the run are nearly twice as much."""
 
 
-def bulk(proxy: Proxy, tmp_path: Path, bootstrap: str) -> Scene:
+def bulk(
+    proxy: Proxy, tmp_path: Path, bootstrap: str, seconds: int = SECONDS, **settings: str
+) -> Scene:
     """A scene with so many bars waiting to be made that none could stay in memory unseen."""
-    scene = Scene(bootstrap, tmp_path, settings={"BOOTSTRAP_SERVERS": proxy.bootstrap})
-    count = BARS_A_SECOND * SECONDS
-    scene.produce(many("b", count, BARS_A_SECOND, SECONDS * SECOND), "lz4")
+    given = {"BOOTSTRAP_SERVERS": proxy.bootstrap, **settings}
+    scene = Scene(bootstrap, tmp_path, settings=given)
+    count = BARS_A_SECOND * seconds
+    scene.produce(many("b", count, BARS_A_SECOND, seconds * SECOND), "lz4")
     return scene
 
 
@@ -89,3 +92,27 @@ def test_output_is_slower_than_input(
     print(f"{usual / MEGABYTE:.0f} MiB, {name} {peak / MEGABYTE:.0f} MiB")  # noqa: T201
     assert peak < usual + ROOM, (usual, peak)
     chaos.add(f"output {name}", 1, report)
+
+
+BARS: Final = "barengine_bars_emitted_total"
+CRAWLING: Final = Weather(bytes_per_s=700e3, only=frozenset({PRODUCE}))
+"""8 MiB of bars take 6 s; a hasty transaction has 3 s."""
+
+
+def test_line_is_too_slow_for_a_full_transaction(
+    network: tuple[LocalKafka, Proxy], chaos: Chaos, tmp_path: Path
+) -> None:
+    """A transaction that was not done in its time is not tried again whole for ever: smaller ones
+    follow until they fit the line, and it is caught up once the line is fast again."""
+    broker, proxy = network
+    scene = bulk(proxy, tmp_path, broker.bootstrap, seconds=60, COMPRESSION="none")
+    with scene.engine(hasty.command()) as engine:
+        proxy.weather(CRAWLING)
+        engine.until("bars in spite of it", lambda: engine.metric(BARS) > 20_000)
+        tried = [one["error"] for one in engine.events("recovering")]
+        assert tried
+        assert all("was not done in 3000 ms" in error for error in tried)
+        proxy.heal()
+        until_read(scene, engine)
+        report = scene.finish(engine)
+    chaos.add("line too slow for a full transaction", len(tried), report)

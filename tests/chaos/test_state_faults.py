@@ -7,14 +7,16 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from dataclasses import fields
 from pathlib import Path
 from typing import Final
 
 import pytest
 
-from barengine.demo.check import Checker, Rules
+from barengine.demo.check import Checker
 from barengine.demo.records import InputRecord
 from barengine.demo.report import Report
+from barengine.demo.rules import Rules
 from tests.broker.mend import (
     FAILED,
     MISCONFIGURED,
@@ -43,17 +45,30 @@ def ticks_of(scene: Scene) -> list[InputRecord]:
     return list(read_input(scene.bootstrap, scene.settings.input_topic))
 
 
-def exact_without(scene: Scene, lost: Collection[int], ticks: list[InputRecord]) -> Report:
+EVERY: Final = slice(None)
+
+
+def exact_without(
+    scene: Scene, lost: Collection[int], ticks: list[InputRecord], bars: slice = EVERY
+) -> Report:
     """Insist on exactly the bars of these ticks without those that the command gave up.
 
     Args:
         lost: offsets of partition 0.
+        bars: which of them, in the order of their topic; others are of another log or run.
     """
     now = scene.settings
     rules = Rules(now.period, now.grace_ns, now.order, now.price_scale, whole=False)
-    checker = Checker(rules, scene.late(), scene.dead())
+    letters = (scene.late(), scene.dead()) if bars == EVERY else ((), ())
+    checker = Checker(rules, *letters)
     checker.add_ticks(one for one in ticks if one.partition or one.offset not in lost)
-    return accept(checker.finish(scene.bar_records()))
+    return accept(checker.finish(scene.bar_records()[bars]))
+
+
+def together(*reports: Report) -> Report:
+    """The sums of reports that have found no difference."""
+    names = [field.name for field in fields(Report) if isinstance(field.default, int)]
+    return Report(**{name: sum(getattr(one, name) for one in reports) for name in names})
 
 
 # -- the log or the group's offset was changed -------------------------------------------------
@@ -186,11 +201,12 @@ def test_more_partitions(bootstrap: str, chaos: Chaos, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("end", cases(["earliest", "latest"], short="earliest"))
-def test_input_topic_made_anew(bootstrap: str, tmp_path: Path, end: str) -> None:
+def test_input_topic_made_anew(bootstrap: str, chaos: Chaos, tmp_path: Path, end: str) -> None:
     """Adopt begins at either end of the new log, and what is closed stays closed: ticks of those
     buckets are late, and no bar has a key twice."""
     scene = Scene(bootstrap, tmp_path)
     first_run(scene)
+    before = ticks_of(scene)
     delete_topic(scene, scene.settings.input_topic)
     scene.make_topic(scene.settings.input_topic)
     scene.produce([tick("b", "A", 100)])
@@ -202,7 +218,12 @@ def test_input_topic_made_anew(bootstrap: str, tmp_path: Path, end: str) -> None
         scene.produce([tick("b", "A", LATER), tick("b", "A", LATER + 2 * SECOND)])
         bars = scene.until_bars(engine.until_ready(), 3)
     assert brief(bars) == [(0, 0, 1, False), (1, 1, 1, True), (2, 2, 1, False)]
-    assert len(scene.late()) == (1 if end == "earliest" else 0)
+    late = [letter.header("source_offset") for letter in scene.late()]
+    assert late == ([b"0"] if end == "earliest" else [])
+    of_old = exact_without(scene, [1], before, slice(1))
+    of_new = exact_without(scene, [0], ticks_of(scene), slice(1, None))
+    report = together(of_old, of_new, Report(ticks_in=len(late), late=len(late)))
+    chaos.add(f"input topic made anew, adopt --to {end}", 1, report)
 
 
 # -- state that is gone or unreadable ----------------------------------------------------------
@@ -232,7 +253,11 @@ def test_state_topic_deleted(bootstrap: str, chaos: Chaos, tmp_path: Path, comma
     assert brief(go_on(scene, len(wanted))) == wanted
     if command == "adopt":
         report = exact_without(scene, [1], ticks_of(scene))
-        chaos.add("state topic deleted, adopt", 1, report)
+    else:  # the first bar leaves again, and is the same
+        first, again = scene.bar_records()[:2]
+        assert (first.key, first.value) == (again.key, again.value)
+        report = exact_without(scene, [], ticks_of(scene), slice(1, None))
+    chaos.add(f"state topic deleted, {command}", 1, report)
 
 
 @pytest.mark.parametrize(

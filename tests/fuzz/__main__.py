@@ -24,6 +24,7 @@ WEIGHTS: Final = {
     "broken_schemas": 4,
     "json_values": 1,
     "state": 1,
+    "pages": 2,
 }
 """Rounds of each target in turn; one of ``values`` or ``schemas`` is 500 inputs, others fewer."""
 

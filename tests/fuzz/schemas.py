@@ -33,13 +33,16 @@ _LEAVES: Final[tuple[Schema, ...]] = (
 
 
 def random_schema(rng: Random) -> Schema:
-    """A record that holds the four fields of a tick, each maybe nullable, among others."""
+    """A record that holds the fields of a tick, each maybe nullable, among others."""
     names = Names()
     wanted = {
         "broker": "string",
         "symbol": rng.choice(("string", {"type": "string", "logicalType": "uuid"})),
         "timestamp": rng.choice(_TIMES),
         "bid": rng.choice(_PRICES),
+        "ask": rng.choice(_PRICES),
+        "qty": rng.choice(_PRICES),
+        "flags": rng.choice(("string", "int", names.touches())),
     }
     fields = [(name, _nullable(rng, kind)) for name, kind in wanted.items()]
     fields += [(f"extra{n}", extra(rng, names, _DEPTH)) for n in range(rng.randrange(4))]
@@ -57,6 +60,10 @@ class Names:
         """A name that was not used before."""
         self._count += 1
         return f"t{self._count}"
+
+    def touches(self) -> Schema:
+        """An enum of what a tick may touch."""
+        return {"type": "enum", "name": self.fresh(), "symbols": ["BOTH", "volume", "other"]}
 
     def record(self, fields: list[tuple[str, Schema]]) -> Schema:
         """A record of these fields."""
@@ -114,7 +121,7 @@ class _Writer:
         self._leaves: dict[str, Callable[[str], bytes]] = {
             "null": lambda _: b"",
             "boolean": lambda _: rng.choice((b"\0", b"\1")),
-            "int": lambda _: varint(rng.randrange(-(2**31), 2**31)),
+            "int": lambda name: varint(self._bits() if name == "flags" else rng.getrandbits(31)),
             "long": lambda name: varint(self._time() if name == "timestamp" else rare),
             "float": lambda _: struct.pack("<f", rng.uniform(-9, 9)),
             "double": lambda _: struct.pack("<d", rng.uniform(-9, 9)),
@@ -144,6 +151,9 @@ class _Writer:
                 return self._blocks(lambda: text("key") + self.write(schema["values"], ""))
             case primitive:
                 return self._leaves[primitive](name)
+
+    def _bits(self) -> int:
+        return self._rng.choice((1, 2, 3, 3, 0, 4, -(2**31)))
 
     def _time(self) -> int:
         return (NOON_MS + self._rng.randrange(300_000)) * self._rng.choice((1, 1, 1000, 10**6))

@@ -12,7 +12,9 @@ from typing import Any, Final
 
 from barengine.codec.compile import compile_plan
 from barengine.codec.fields import TICK_SCHEMA, Fields
+from barengine.codec.records import iter_records
 from barengine.codec.slow import json_decoder, slow_decoder
+from barengine.codec.symbols import SymbolNames
 from barengine.codec.tick import BadTick
 from barengine.engine.state import (
     PartitionRecord,
@@ -25,18 +27,25 @@ from barengine.engine.state import (
     windows_record,
 )
 from barengine.engine.stored import StoredWindows
+from barengine.engine.turns import Turns
 from barengine.errors import CorruptBatchError, SchemaError, UnreadableStateError
 from barengine.kafka.batches import HEADER, read_batches
 from barengine.kafka.compression import CODECS
 from barengine.kernel import (
+    BlockForm,
+    BookConfig,
     BrokerState,
     Kernel,
     KernelConfig,
+    Kind,
     RecordBatch,
+    Rung,
     SeriesState,
+    around_the_clock,
+    book_class,
     kernel_class,
 )
-from barengine.model import Framing, Period, Watermark
+from barengine.model import Framing, Normalize, Period, Watermark
 from tests.fuzz.mutate import mutated
 from tests.fuzz.schemas import damaged, random_schema, random_value
 from tests.unit.kafka.build import batch as sent_batch
@@ -49,17 +58,28 @@ MANY: Final = 500
 _END: Final = 2**61
 
 
-def _kernel(rng: Random, schema: Any = TICK_SCHEMA, framing: Framing = Framing.CONFLUENT) -> Kernel:
+_ALL_FIELDS: Final = Fields(price="mid(bid,ask)", size="qty", touch="flags")
+
+
+def _kernel(
+    rng: Random,
+    schema: Any = TICK_SCHEMA,
+    framing: Framing = Framing.CONFLUENT,
+    fields: Fields | None = None,
+) -> Kernel:
+    fields = fields or Fields()
     config = KernelConfig(
         Period.parse(rng.choice(("1s", "1m"))),
         grace_ns=rng.choice((0, 10**9)),
         watermark=rng.choice(list(Watermark)),
         idle_timeout_ns=0,
         framing=framing,
+        sizes=rng.random() < 0.7,
+        names=rng.choice((None, SymbolNames(Normalize.UPPER))),
     )
     kernel = kernel_class("compiled")(config)
-    plan = compile_plan(schema, Fields())
-    kernel.add_schema(0, plan, None if plan else slow_decoder(schema, Fields(), 9))
+    plan = compile_plan(schema, fields)
+    kernel.add_schema(0, plan, None if plan else slow_decoder(schema, fields, 9))
     return kernel
 
 
@@ -69,6 +89,7 @@ def _process(kernel: Kernel, content: RecordBatch) -> int:
     assert outcome.records == content.count
     assert outcome.accepted + len(outcome.rejects) == content.count
     assert all(reject.reason.label for reject in outcome.rejects)
+    assert len(kernel.take_live()) <= outcome.accepted
     kernel.advance(_END)
     accepted = sum(bar.tick_count for bar in kernel.take_bars().bars())
     assert accepted == outcome.accepted
@@ -95,7 +116,8 @@ def schemas(rng: Random) -> int:
     schema = random_schema(rng)
     sound = [random_value(rng, schema) for _ in range(MANY // 10)]
     content = [rng.choice((one, mutated(rng, one))) for one in sound for _ in range(10)]
-    return _process(_kernel(rng, schema, Framing.NONE), batch(content))
+    fields = rng.choice((Fields(), _ALL_FIELDS))
+    return _process(_kernel(rng, schema, Framing.NONE, fields), batch(content))
 
 
 def broken_schemas(rng: Random) -> int:
@@ -104,7 +126,7 @@ def broken_schemas(rng: Random) -> int:
     for _ in range(rng.randint(1, 3)):
         schema = damaged(rng, schema)
     try:
-        kernel = _kernel(rng, schema, Framing.NONE)
+        kernel = _kernel(rng, schema, Framing.NONE, rng.choice((Fields(), _ALL_FIELDS)))
     except SchemaError:
         return 1
     return _process(kernel, batch([rng.randbytes(rng.randrange(60)) for _ in range(20)]))
@@ -141,8 +163,8 @@ def fetches(rng: Random) -> int:
 
 def json_values(rng: Random) -> int:
     """Damaged JSON."""
-    decode = json_decoder(Fields(), 9)
-    sound = b'{"broker":"b","symbol":"s","timestamp":%d,"bid":1.25}' % NOON_MS
+    decode = json_decoder(_ALL_FIELDS, 9)
+    sound = b'{"broker":"b","symbol":"s","timestamp":%d,"bid":1.25,"ask":"2","qty":3}' % NOON_MS
     for _ in range(MANY):
         try:
             decode(mutated(rng, sound, 5))
@@ -156,7 +178,7 @@ def state(rng: Random) -> int:
     fingerprint, as_of = '{"WINDOW": "1m"}', 60
     kernel = _kernel(rng)
     kernel.process(batch(_ticks(rng, 50)), 0, _END, NOON_NS)
-    blocks = kernel.store_windows(as_of, 2000)
+    blocks = kernel.store_windows(as_of).pack(2000)
     sound = [
         partition_record(PartitionRecord(as_of, 5, 3, True, fingerprint)),
         broker_record(BrokerState("b", *(NOON_NS,) * 6)),
@@ -189,7 +211,46 @@ def state(rng: Random) -> int:
     return MANY
 
 
+def pages(rng: Random) -> int:
+    """Damaged pages of a book: read, or refused; either way the book goes on."""
+    ladder = tuple(Rung(Period.parse(one), rng.random() < 0.5) for one in ("1s", "5s", "1h"))
+    forms = {
+        (at, kind): BlockForm(rung.period.name) for at, rung in enumerate(ladder) for kind in Kind
+    }
+    config = BookConfig(ladder, horizon_ns=rng.choice((None, 10**9, 10**18)), forms=forms)
+    how = KernelConfig(ladder[0].period, 0, book=True)
+    stored: dict[bytes, bytes] = {}
+    for damage in (False, True):
+        for _ in range(MANY // 10 if damage else 1):
+            kernel = kernel_class("compiled")(how)
+            kernel.add_schema(0, compile_plan(TICK_SCHEMA, Fields()))
+            book = book_class(kernel_class("compiled"))(config, around_the_clock)
+            turns = Turns(kernel, book)
+            if damage:
+                book.load([BrokerState("b", *(NOON_NS,) * 6)], (), ())
+                try:
+                    book.load_pages(
+                        [(key, mutated(rng, value, 3)) for key, value in stored.items()]
+                    )
+                except ValueError:
+                    continue
+                book.reschedule()
+            kernel.process(batch(_ticks(rng, 40)), 0, _END, NOON_NS + 10**12)
+            turns.drain()
+            taken = turns.take()
+            assert taken.pages is not None
+            for leaf in taken.leaves:
+                leaf.block.encode(1000)
+            for one in taken.pages.encode(1000, 0):
+                stored |= {
+                    record.key or b"": record.value
+                    for record in iter_records(one.payload, one.count)
+                    if record.value is not None
+                }
+    return MANY // 10
+
+
 TARGETS: Final[dict[str, Callable[[Random], int]]] = {
     target.__name__: target
-    for target in (values, schemas, broken_schemas, batches, fetches, json_values, state)
+    for target in (values, schemas, broken_schemas, batches, fetches, json_values, state, pages)
 }

@@ -53,6 +53,10 @@ import org.apache.kafka.streams.state.WindowStore;
  * best     what was fastest of the variants that were tried, see {@link #tune}
  * raw      the plain consumer: counts records and parses nothing
  * </pre>
+ *
+ * <p>The measurement of recovery adds {@code --instance NAME} for a static member, {@code --session
+ * MS} for its time-out, {@code --retention MS} of the store, and a {@code --state} folder for each
+ * member.
  */
 public final class Bars {
     private static final Duration WINDOW = Duration.ofMinutes(1);
@@ -117,6 +121,12 @@ public final class Bars {
         config.put(StreamsConfig.PROCESSING_GUARANTEE_CONFIG, StreamsConfig.EXACTLY_ONCE_V2);
         config.put(StreamsConfig.DEFAULT_TIMESTAMP_EXTRACTOR_CLASS_CONFIG, EventTime.class);
         config.put(ConsumerConfig.AUTO_OFFSET_RESET_CONFIG, "earliest");
+        if (options.containsKey("--instance")) {
+            config.put(ConsumerConfig.GROUP_INSTANCE_ID_CONFIG, options.get("--instance"));
+        }
+        if (options.containsKey("--session")) {
+            config.put(ConsumerConfig.SESSION_TIMEOUT_MS_CONFIG, options.get("--session"));
+        }
         return config;
     }
 
@@ -148,6 +158,9 @@ public final class Bars {
                         .groupByKey(Grouped.with(Serdes.Bytes(), Tick.SERDE))
                         .windowedBy(TimeWindows.ofSizeAndGrace(WINDOW, GRACE));
         var store = store(best ? StoreType.IN_MEMORY : StoreType.ROCKS_DB);
+        if (options.containsKey("--retention")) {
+            store.withRetention(Duration.ofMillis(Long.parseLong(options.get("--retention"))));
+        }
         if (best) {
             windows = windows.emitStrategy(EmitStrategy.onWindowClose());
         }

@@ -112,3 +112,14 @@ def test_a_missing_extension_is_told_not_replaced(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(command, "kernel_class", missing)
     with pytest.raises(BarengineError, match="set BARENGINE_KERNEL=pure"):
         command.chosen_kernel({})
+
+
+def test_a_book_that_does_not_fit_is_told_at_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A half-built installation ends at once, and does not fail in each recovery for ever."""
+
+    def stale(kernel: object) -> None:
+        raise ImportError("cannot import name AHEAD")
+
+    monkeypatch.setattr(command, "book_class", stale)
+    with pytest.raises(BarengineError, match=r"AHEAD.*install barengine again"):
+        command.chosen_kernel({})

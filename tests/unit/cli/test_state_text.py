@@ -8,21 +8,49 @@ from dataclasses import replace
 import pytest
 
 from barengine.cli.state import BrokerView, PartitionView, fingerprint_text, text_of, view_of
+from barengine.codec.page import (
+    encode_kept_key,
+    encode_kept_value,
+    encode_page_key,
+    encode_page_value,
+)
 from barengine.engine.state import (
     PartitionRecord,
     StateImage,
+    StateRecord,
     StoredBlock,
+    book_record,
     broker_record,
     partition_record,
     ranges_record,
     series_record,
     windows_record,
 )
-from barengine.kernel import BrokerState, SeriesState
-from barengine.model import NEVER
+from barengine.kernel import BookStart, BrokerState, SeriesState
+from barengine.model import NEVER, Bar
 
 NS = 10**9
 T0_NS = 1_790_000_000 * NS
+
+
+_BAR = Bar(
+    broker="b",
+    symbol="s",
+    bucket_start_ns=0,
+    bucket_end_ns=NS,
+    open=1,
+    high=1,
+    low=1,
+    close=1,
+    tick_count=1,
+    open_at=(0, 0),
+    close_at=(0, 0),
+    first_event_ns=0,
+    last_event_ns=0,
+    first_offset=0,
+    last_offset=0,
+)
+PAGE = encode_page_value(NS, 1, 0, [("1m", _BAR), ("5m", _BAR)])
 
 
 @pytest.fixture
@@ -37,6 +65,9 @@ def image() -> StateImage:
             ranges_record(0, [(101, 103), (110, 111)]),
             windows_record(0, StoredBlock(100, 800, b"")),
             windows_record(1, StoredBlock(100, 434, b"")),
+            book_record(BookStart("b", NS, NEVER, {"1m": NEVER, "5m": T0_NS})),
+            StateRecord(encode_page_key("b", "s"), PAGE),
+            StateRecord(encode_kept_key("b", "s", "5s", 0), encode_kept_value(_BAR)),
         ]
     )
 
@@ -57,6 +88,10 @@ def test_a_view_says_what_is_stored(image: StateImage) -> None:
             ),
             BrokerView("b", "2026-09-21T14:13:20Z", None, "2026-09-21T14:13:20.001Z"),
         ],
+        1,
+        {"b": {"1m": None, "5m": "2026-09-21T14:13:20Z", "corrections": None}},
+        1,
+        2,
         1,
         [(101, 103), (110, 111)],
         1234,
@@ -83,6 +118,8 @@ def test_the_text_says_the_same(image: StateImage) -> None:
         "  a|x    2026-09-21T14:13:20.500Z 2026-09-21T14:13:19Z 2026-09-21T14:13:20Z",
         "  b      2026-09-21T14:13:20Z     -                    2026-09-21T14:13:20.001Z",
         "  1 series records; 2 rejected ranges of 3 offsets; began at the log's start",
+        "  1 pages of series: 2 open roll-ups, 1 bars that late ticks can correct",
+        "  b: 5m since 2026-09-21T14:13:20Z; older ones are not whole",
         "  1,234 windows are stored in full (RESTORE_MAX)",
     ]
     assert max(map(len, text)) <= 80

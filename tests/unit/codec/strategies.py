@@ -18,14 +18,27 @@ from hypothesis import strategies as st
 from barengine.codec.fields import RECORD_TIME, Fields
 from barengine.codec.plan import Slot
 from barengine.codec.tick import DecodedTick
-from barengine.model import Reason
+from barengine.model import Reason, Touch
 from tests.unit.codec.shapes import INT32, INT64, TEXT, Draw, Shape, Types, by_reference, union
 
-Meaning = bytes | int | Reason
-FIELD_NAMES = {Slot.BROKER: "broker", Slot.SYMBOL: "symbol", Slot.TIME: "ts", Slot.PRICE: "px"}
+Meaning = bytes | int | Decimal | Reason | None
+FIELD_NAMES = {
+    Slot.BROKER: "broker",
+    Slot.SYMBOL: "symbol",
+    Slot.TIME: "ts",
+    Slot.PRICE: "px",
+    Slot.ASK: "ask",
+    Slot.SIZE: "qty",
+    Slot.TOUCH: "flags",
+}
+OPTIONAL = (Slot.SIZE, Slot.TOUCH)
+TOUCHES = {"price": Touch.PRICE, "volume": Touch.VOLUME, "both": Touch.BOTH}
 UNITS = {"millis": 10**6, "micros": 10**3, "nanos": 1}
 MISSING = Reason.MISSING_FIELD
 _EXACT = Context(prec=4000, Emax=MAX_EMAX, Emin=MIN_EMIN, rounding=ROUND_HALF_EVEN)
+
+
+_LAST = Decimal(10) ** -100
 
 
 @dataclass(frozen=True)
@@ -64,6 +77,29 @@ def exact_price(number: Decimal, price_scale: int) -> Meaning:
     return scaled if abs(scaled) < 10**18 else Reason.PRICE_RANGE
 
 
+def exact_size(number: Decimal) -> Meaning:
+    """The scaled size of a decimal number, or why there is none."""
+    match exact_price(number, 9):
+        case Reason.PRICE_NOT_FINITE:
+            return Reason.SIZE_NOT_FINITE
+        case Reason():
+            return Reason.SIZE_RANGE
+        case size:
+            return size if isinstance(size, int) and size >= 0 else Reason.SIZE_RANGE
+
+
+def exact_side(number: Decimal, price_scale: int) -> Meaning:
+    """The very number where it is a price; no text has more than 100 decimals that count."""
+    price = exact_price(number, price_scale)
+    return price if isinstance(price, Reason) else number
+
+
+def exact_mid(bid: Decimal, ask: Decimal, price_scale: int) -> int:
+    """The mean of two prices as a scaled int64."""
+    with localcontext(_EXACT):
+        return int(((bid + ask) / 2).scaleb(price_scale).to_integral_value())
+
+
 def exact_time(value: int, unit_ns: int) -> Meaning:
     """The event time in ns, or why there is none."""
     return value * unit_ns if abs(value * unit_ns) <= 2**62 else Reason.TIME_RANGE
@@ -74,17 +110,27 @@ def schemas_and_ticks(draw: Draw, min_ticks: int = 1, max_ticks: int = 3) -> Cas
     """Schemas that a plan can express, with the four fields anywhere in them."""
     types, price_scale = Types(draw), draw(st.integers(0, 18))
     record_time = draw(st.sampled_from([False, False, False, True]))
-    slots = [slot for slot in Slot if slot is not Slot.TIME or not record_time]
+    left_out = {Slot.TIME} if record_time else set[Slot]()
+    left_out |= {slot for slot in (Slot.ASK, *OPTIONAL) if draw(st.booleans())}
+    slots = [slot for slot in Slot if slot not in left_out]
     homes = {slot: draw(st.sampled_from(["", "", "", "q.", "q.in."])) for slot in slots}
     shape = _record(draw, types, homes, "", price_scale)
     paths = {slot: homes[slot] + FIELD_NAMES[slot] for slot in slots}
+    price = paths[Slot.PRICE]
     fields = Fields(
-        paths[Slot.BROKER], paths[Slot.SYMBOL], paths.get(Slot.TIME, RECORD_TIME), paths[Slot.PRICE]
+        paths[Slot.BROKER],
+        paths[Slot.SYMBOL],
+        paths.get(Slot.TIME, RECORD_TIME),
+        f"mid({price},{paths[Slot.ASK]})" if Slot.ASK in slots else price,
+        paths.get(Slot.SIZE),
+        paths.get(Slot.TOUCH),
     )
     data = draw(st.lists(shape.data, min_size=min_ticks, max_size=max_ticks))
     schema = by_reference(shape.schema)
     parsed = fastavro.parse_schema(schema)
-    ticks = [EncodedTick(_write(parsed, datum), _expected(datum, slots)) for datum in data]
+    ticks = [
+        EncodedTick(_write(parsed, datum), _expected(datum, slots, price_scale)) for datum in data
+    ]
     return Case(schema, fields, price_scale, ticks)
 
 
@@ -98,14 +144,15 @@ def decimal_texts() -> st.SearchStrategy[str]:
     return st.one_of(st.builds(str.__add__, mantissa, exponent), odd)
 
 
-def text_meaning(text: str, price_scale: int) -> Meaning:
-    """What a price text means. Decimal's own grammar is wider than ours."""
+def text_meaning(text: str, meaning: Callable[[Decimal], Meaning]) -> Meaning:
+    """What a number's text means. Decimal's own grammar is wider than ours."""
     if not text.isascii() or "_" in text or text != text.strip() or "nan1" in text.lower():
         return Reason.UNDECODABLE
     try:
-        return exact_price(Decimal(text), price_scale)
+        found = meaning(Decimal(text))
     except ArithmeticError:
         return Reason.UNDECODABLE
+    return found.quantize(_LAST, context=_EXACT) if isinstance(found, Decimal) else found
 
 
 def _record(draw: Draw, types: Types, homes: dict[Slot, str], home: str, scale: int) -> Shape:
@@ -122,7 +169,8 @@ def _record(draw: Draw, types: Types, homes: dict[Slot, str], home: str, scale: 
             members[name] = _maybe_nullable(draw, inside)
         elif name in here:
             slot = next(slot for slot in homes if FIELD_NAMES[slot] == name)
-            members[name] = _field(draw, types, slot, scale)
+            alternatives = _alternatives(types, homes, slot, scale)
+            members[name] = _field(draw, slot, alternatives)
         else:
             members[name] = types.extra()
     fields = [{"name": name, "type": shape.schema} for name, shape in members.items()]
@@ -131,8 +179,22 @@ def _record(draw: Draw, types: Types, homes: dict[Slot, str], home: str, scale: 
     return Shape(schema, data)
 
 
-def _field(draw: Draw, types: Types, slot: Slot, scale: int) -> Shape:
-    alternatives = {Slot.TIME: _times, Slot.PRICE: _prices}.get(slot, _names)(types, scale)
+def _alternatives(
+    types: Types, homes: dict[Slot, str], slot: Slot, scale: int
+) -> list[_Alternative]:
+    if slot is Slot.TIME:
+        return _times()
+    if slot is Slot.SIZE:
+        return _numbers(types, exact_size)
+    if slot is Slot.TOUCH:
+        return _touches(types)
+    if slot not in (Slot.PRICE, Slot.ASK):
+        return _names(types)
+    exact = exact_side if Slot.ASK in homes else exact_price
+    return _numbers(types, lambda number: exact(number, scale))
+
+
+def _field(draw: Draw, slot: Slot, alternatives: list[_Alternative]) -> Shape:
     chosen = draw(st.lists(st.sampled_from(alternatives), min_size=1, max_size=3))
     shapes: dict[str, Shape] = {}
     for make, meaning in chosen:
@@ -140,7 +202,8 @@ def _field(draw: Draw, types: Types, slot: Slot, scale: int) -> Shape:
         shapes.setdefault(shape.name, Shape(shape.schema, shape.data.map(_mark(slot, meaning))))
     if len(shapes) == 1 and draw(st.booleans()):
         return next(iter(shapes.values()))
-    null = Shape("null", st.just(Marked(slot, None, MISSING)))
+    absent = None if slot in OPTIONAL else MISSING
+    null = Shape("null", st.just(Marked(slot, None, absent)))
     branches = [*shapes.values(), *([null] if draw(st.booleans()) else [])]
     return union(draw(st.permutations(branches)))
 
@@ -148,7 +211,7 @@ def _field(draw: Draw, types: Types, slot: Slot, scale: int) -> Shape:
 _Alternative = tuple[Callable[[], Shape], Callable[[Any], Meaning]]
 
 
-def _names(types: Types, _scale: int) -> list[_Alternative]:
+def _names(types: Types) -> list[_Alternative]:
     uuid = {"type": "string", "logicalType": "uuid"}
     return [
         (lambda: Shape("string", TEXT), str.encode),
@@ -157,7 +220,7 @@ def _names(types: Types, _scale: int) -> list[_Alternative]:
     ]
 
 
-def _times(_types: Types, _scale: int) -> list[_Alternative]:
+def _times() -> list[_Alternative]:
     near = st.integers(-(2**43), 2**43) | INT64
     plain: list[_Alternative] = [
         (lambda: Shape("long", near), lambda v: exact_time(v, 10**6)),
@@ -170,16 +233,16 @@ def _times(_types: Types, _scale: int) -> list[_Alternative]:
     ]
 
 
-def _prices(types: Types, scale: int) -> list[_Alternative]:
+def _numbers(types: Types, meaning: Callable[[Decimal], Meaning]) -> list[_Alternative]:
     decimal = {"type": "bytes", "logicalType": "decimal", "precision": 60, "scale": 12}
     fixed = {"logicalType": "decimal", "precision": 9, "scale": 2}
 
     def number(value: float) -> Meaning:
-        return exact_price(Decimal(value), scale)
+        return meaning(Decimal(value))
 
     def unscaled(digits: int) -> Callable[[bytes], Meaning]:
-        return lambda raw: exact_price(
-            Decimal(int.from_bytes(raw, "big", signed=True)).scaleb(-digits, _EXACT), scale
+        return lambda raw: meaning(
+            Decimal(int.from_bytes(raw, "big", signed=True)).scaleb(-digits, _EXACT)
         )
 
     return [
@@ -187,9 +250,31 @@ def _prices(types: Types, scale: int) -> list[_Alternative]:
         (lambda: Shape("float", st.floats(width=32)), number),
         (lambda: Shape("int", INT32), number),
         (lambda: Shape("long", INT64), number),
-        (lambda: Shape("string", decimal_texts()), lambda text: text_meaning(text, scale)),
+        (lambda: Shape("string", decimal_texts()), lambda text: text_meaning(text, meaning)),
         (lambda: Shape(decimal, st.binary(max_size=20)), unscaled(12)),
         (lambda: types.fixed(5, **fixed), unscaled(2)),
+    ]
+
+
+def _touches(types: Types) -> list[_Alternative]:
+    words = st.sampled_from([*TOUCHES, "none", "PRICE", "Both", "bot", "bothh"]) | TEXT
+
+    def word(text: str) -> Meaning:
+        if text.isascii() and text.lower() == "none":
+            return Reason.TOUCHES_NOTHING
+        return TOUCHES.get(text.lower() if text.isascii() else "", Reason.FLAGS)
+
+    def bits(number: int) -> Meaning:
+        if not 0 <= number <= 3:
+            return Reason.FLAGS
+        return Touch(number) if number else Reason.TOUCHES_NOTHING
+
+    few = st.integers(-1, 4)
+    return [
+        (lambda: Shape("string", words), word),
+        (lambda: types.enum(("PRICE", "VOLUME", "Both", "none", "other")), word),
+        (lambda: Shape("int", few | INT32), bits),
+        (lambda: Shape("long", few | INT64), bits),
     ]
 
 
@@ -241,15 +326,19 @@ def _meanings(datum: Any) -> dict[Slot, Meaning]:
             return {}
 
 
-def _expected(datum: Any, slots: list[Slot]) -> DecodedTick | Reason:
+def _expected(datum: Any, slots: list[Slot], price_scale: int) -> DecodedTick | Reason:
     meanings = _meanings(datum)
-    parts = [meanings.get(slot, MISSING) for slot in slots]
+    parts = [meanings.get(slot, None if slot in OPTIONAL else MISSING) for slot in slots]
     reasons = [part for part in parts if isinstance(part, Reason)]
     if Reason.UNDECODABLE in reasons:
         return Reason.UNDECODABLE
     if reasons:
         return reasons[0]
     values: dict[Slot, Any] = dict(zip(slots, parts, strict=True))
-    return DecodedTick(
-        values[Slot.BROKER], values[Slot.SYMBOL], values.get(Slot.TIME, 0), values[Slot.PRICE]
-    )
+    price = values[Slot.PRICE]
+    if Slot.ASK in values:
+        price = exact_mid(price, values[Slot.ASK], price_scale)
+    touch = values.get(Slot.TOUCH) or Touch.BOTH
+    size = values.get(Slot.SIZE) if Touch.VOLUME in touch else None
+    broker, symbol = values[Slot.BROKER], values[Slot.SYMBOL]
+    return DecodedTick(broker, symbol, values.get(Slot.TIME, 0), price, size, touch)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime
 import io
 import json
-from decimal import Decimal
+from decimal import Context, Decimal
 from pathlib import Path
 from typing import Any
 
@@ -19,11 +19,21 @@ from barengine.codec.bar import (
     bar_schema,
     encode_bar_key,
     encode_bar_value,
+    encode_live_key,
 )
 from barengine.codec.compile import compile_plan
 from barengine.codec.fields import TICK_SCHEMA, Fields
 from barengine.codec.framing import confluent_header
-from barengine.model import INT64_MAX, INT64_MIN, MAX_EVENT_NS, NS_PER_MS, Bar, KeyFormat
+from barengine.model import (
+    INT64_MAX,
+    INT64_MIN,
+    MAX_EVENT_NS,
+    NS_PER_MS,
+    Bar,
+    Cause,
+    KeyFormat,
+    Origin,
+)
 from barengine.naming import split
 from tests.unit.codec.shapes import TEXT
 
@@ -31,6 +41,7 @@ SCHEMAS = Path(__file__).parents[3] / "config" / "schemas"
 TIMES = st.integers(-MAX_EVENT_NS, MAX_EVENT_NS)
 OFFSETS = st.integers(0, 2**62)
 BUCKETS = TIMES.map(lambda time_ns: time_ns - time_ns % 10**9)
+WIDE = Context(prec=38)
 FIT_18 = st.integers(-(10**18) + 1, 10**18 - 1)
 """Unscaled prices of the declared precision; fastavro writes no others from Decimal."""
 
@@ -55,10 +66,17 @@ def bars(prices: st.SearchStrategy[int]) -> st.SearchStrategy[Bar]:
         first_offset=OFFSETS,
         last_offset=OFFSETS,
         partial=st.booleans(),
+        volume=st.none() | st.integers(0, 10**38 - 1),
+        turnover=st.none() | st.integers(-(10**38) + 1, 10**38 - 1),
+        revision=st.integers(0, 2**31 - 1),
+        final=st.booleans(),
+        origin=st.sampled_from(Origin),
+        cause=st.none() | st.sampled_from(Cause),
+        trading_date=st.none() | st.integers(-(10**5), 10**5),
     )
 
 
-def datum(bar: Bar, period: str, price: Any) -> dict[str, Any]:
+def datum(bar: Bar, period: str, price: Any, volume: Any = lambda _: None) -> dict[str, Any]:
     """The bar as fastavro takes it; times as ms, since datetime is cut to microseconds."""
     return {
         "broker": bar.broker,
@@ -67,20 +85,20 @@ def datum(bar: Bar, period: str, price: Any) -> dict[str, Any]:
         "bucket_start": bar.bucket_start_ns // NS_PER_MS,
         "bucket_end": bar.bucket_end_ns // NS_PER_MS,
         **{name: price(getattr(bar, name)) for name in ("open", "high", "low", "close")},
-        "volume": None,
-        "turnover": None,
-        "vwap": None,
+        "volume": volume("volume"),
+        "turnover": volume("turnover"),
+        "vwap": volume("vwap"),
         "tick_count": bar.tick_count,
         "first_event_time": bar.first_event_ns // NS_PER_MS,
         "last_event_time": bar.last_event_ns // NS_PER_MS,
         "first_offset": bar.first_offset,
         "last_offset": bar.last_offset,
-        "revision": 0,
-        "final": True,
-        "origin": "ticks",
-        "cause": None,
+        "revision": bar.revision,
+        "final": bar.final,
+        "origin": bar.origin.value,
+        "cause": bar.cause.value if bar.cause else None,
         "partial": bar.partial,
-        "trading_date": None,
+        "trading_date": bar.trading_date,
     }
 
 
@@ -93,8 +111,14 @@ def written(schema: dict[str, Any], record: dict[str, Any]) -> bytes:
 
 @given(bars(FIT_18), st.sampled_from(["1s", "1m", "1h"]), st.integers(0, 18))
 def test_a_bar_is_written_as_fastavro_does(bar: Bar, period: str, scale: int) -> None:
-    """Byte by byte, for every price scale."""
-    record = datum(bar, period, lambda unscaled: Decimal(unscaled).scaleb(-scale))
+    """Byte by byte, every field, for every price scale."""
+    scales = {"volume": 9, "turnover": scale + 9, "vwap": scale}
+
+    def volume(name: str) -> Decimal | None:
+        unscaled = getattr(bar, name)
+        return None if unscaled is None else Decimal(unscaled).scaleb(-scales[name], WIDE)
+
+    record = datum(bar, period, lambda unscaled: Decimal(unscaled).scaleb(-scale), volume)
     assert encode_bar_value(bar, period) == written(bar_schema(scale), record)
 
 
@@ -141,6 +165,12 @@ def test_a_text_key_can_be_split_again(bar: Bar) -> None:
     """The same three parts, joined by ``|``."""
     parts = split(encode_bar_key(bar, KeyFormat.STRING).decode())
     assert parts == [bar.broker, bar.symbol, str(bar.bucket_start_ns // NS_PER_MS)]
+
+
+@given(bars(FIT_18))
+def test_a_live_key_is_the_series(bar: Bar) -> None:
+    """Broker and symbol, without a bucket."""
+    assert split(encode_live_key(bar).decode()) == [bar.broker, bar.symbol]
 
 
 @pytest.mark.parametrize("scale", [-1, 19])

@@ -65,7 +65,7 @@ def test_a_whole_price_is_scaled_up(value: int, scale: int) -> None:
 @given(decimal_texts(), SCALES)
 def test_decimal_text_means_its_number(digits: str, scale: int) -> None:
     """Sign, digits, point and exponent as in Decimal, rounded once."""
-    assert text(digits, scale) == text_meaning(digits, scale)
+    assert text(digits, scale) == text_meaning(digits, lambda number: exact_price(number, scale))
 
 
 @pytest.mark.parametrize(

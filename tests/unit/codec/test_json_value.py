@@ -13,7 +13,7 @@ from barengine.codec.fields import Fields
 from barengine.codec.json_value import MAX_JSON_DEPTH
 from barengine.codec.slow import json_decoder
 from barengine.codec.tick import DecodedTick
-from barengine.model import Reason
+from barengine.model import Reason, Touch
 from tests.unit.codec.build import Outcome, outcome
 from tests.unit.codec.shapes import INT64, TEXT
 from tests.unit.codec.strategies import exact_price, exact_time
@@ -50,11 +50,15 @@ def test_numbers_are_read_as_they_are_written(
     text = json.dumps(document, ensure_ascii=False).replace('"bid": "@"', f'"bid": {number}')
     expected_time = exact_time(time_ms, 10**6)
     expected_price = exact_price(price, 9)
+    assert isinstance(expected_price, int)
     assert not isinstance(expected_price, Reason)
     if isinstance(expected_time, Reason):
         assert decoded(text) is expected_time
     else:
-        assert decoded(text) == (broker.encode(), symbol.encode(), expected_time, expected_price)
+        assert isinstance(expected_time, int)
+        assert decoded(text) == DecodedTick(
+            broker.encode(), symbol.encode(), expected_time, expected_price
+        )
 
 
 @pytest.mark.parametrize(
@@ -153,3 +157,39 @@ def test_depth_is_counted_and_brackets_are_not() -> None:
 def test_any_bytes_end_in_a_tick_or_a_reason(value: bytes) -> None:
     """No input raises anything but BadTick."""
     assert isinstance(decoded(value), Reason | DecodedTick)
+
+
+SIZED = Fields(price="mid(bid,ask)", size="qty", touch="flags")
+
+
+@pytest.mark.parametrize(
+    ("members", "expected"),
+    [
+        ('"bid": 1, "ask": 2', (1_500_000_000, None, Touch.BOTH)),
+        ('"bid": 0.0000000014, "ask": "1e-9"', (1, None, Touch.BOTH)),
+        ('"bid": 1, "ask": 1, "qty": "2.5"', (10**9, 2_500_000_000, Touch.BOTH)),
+        ('"bid": 1, "ask": 1, "qty": 2, "flags": null', (10**9, 2 * 10**9, Touch.BOTH)),
+        ('"bid": 1, "ask": 1, "qty": 2, "flags": "Volume"', (10**9, 2 * 10**9, Touch.VOLUME)),
+        ('"bid": 1, "ask": 1, "qty": 2, "flags": 1', (10**9, None, Touch.PRICE)),
+        ('"bid": 1', Reason.MISSING_FIELD),
+        ('"bid": 1, "ask": NaN', Reason.PRICE_NOT_FINITE),
+        ('"bid": 1, "ask": 1e30', Reason.PRICE_RANGE),
+        ('"bid": 1, "ask": true', Reason.UNDECODABLE),
+        ('"bid": 1, "ask": 1, "qty": NaN', Reason.SIZE_NOT_FINITE),
+        ('"bid": 1, "ask": 1, "qty": -1', Reason.SIZE_RANGE),
+        ('"bid": 1, "ask": 1, "qty": 1e9', Reason.SIZE_RANGE),
+        ('"bid": 1, "ask": 1, "qty": "x"', Reason.UNDECODABLE),
+        ('"bid": 1, "ask": 1, "flags": 0', Reason.TOUCHES_NOTHING),
+        ('"bid": 1, "ask": 1, "flags": 1.0', Reason.FLAGS),
+        ('"bid": 1, "ask": 1, "flags": 99999999999999999999999999', Reason.FLAGS),
+        ('"bid": 1, "ask": 1, "flags": "bid"', Reason.FLAGS),
+        ('"bid": 1, "ask": 1, "qty": -1, "flags": 9', Reason.SIZE_RANGE),
+    ],
+)
+def test_sizes_flags_and_two_sides(
+    members: str, expected: tuple[int, int | None, Touch] | Reason
+) -> None:
+    """Numbers as they are written, words in any case of letters; a mean is rounded once."""
+    text = f'{{"broker": "B", "symbol": "S", "timestamp": 5, {members}}}'
+    found = outcome(lambda: json_decoder(SIZED, 9)(text.encode()))
+    assert (found if isinstance(found, Reason) else found[3:]) == expected

@@ -9,7 +9,8 @@ import pytest
 
 from barengine.codec.compile import compile_plan
 from barengine.codec.fields import Fields
-from barengine.codec.read import reads_time, run_plan
+from barengine.codec.plan import Slot
+from barengine.codec.read import run_plan, stored_slots
 from barengine.codec.tick import DecodedTick
 from barengine.codec.varint import encode_varint
 from barengine.model import Reason
@@ -147,5 +148,5 @@ def test_record_time_leaves_the_time_at_zero() -> None:
     with_time, without = compile_plan(tick(), FIELDS), compile_plan(tick(), fields)
     assert with_time is not None
     assert without is not None
-    assert reads_time(with_time)
-    assert not reads_time(without)
+    assert Slot.TIME in stored_slots(with_time)
+    assert Slot.TIME not in stored_slots(without)

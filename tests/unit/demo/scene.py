@@ -151,14 +151,15 @@ def scene(
     return Scene(
         ticks,
         bars,
-        [_letter(one, partition) for one in rejects if one.reason.late],
-        [_letter(one, partition) for one in rejects if not one.reason.late],
+        [letter(one, partition) for one in rejects if one.reason.late],
+        [letter(one, partition) for one in rejects if not one.reason.late],
         order,
         watermark,
     )
 
 
-def _letter(reject: Reject, partition: int) -> OutputRecord:
+def letter(reject: Reject, partition: int, period: Period = PERIOD) -> OutputRecord:
+    """The letter that the service writes of a rejected record."""
     headers = {
         "reason": reject.reason.label.encode(),
         "source_topic": b"ticks",
@@ -168,7 +169,7 @@ def _letter(reject: Reject, partition: int) -> OutputRecord:
     if reject.reason.late:
         start_ms = reject.bucket_start_ns // 10**6
         headers["bucket_start"] = b"%d" % start_ms
-        headers["bucket_end"] = b"%d" % (start_ms + PERIOD.length_ns // 10**6)
+        headers["bucket_end"] = b"%d" % (start_ms + period.length_ns // 10**6)
         headers["lateness_ms"] = b"%d" % (reject.lateness_ns // 10**6)
     return OutputRecord(
         partition, 0, reject.key, reject.value, reject.time_ms, tuple(headers.items())

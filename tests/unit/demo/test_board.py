@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from barengine.demo.board import Board, Candle
+from barengine.demo.board import Board, Candle, Counts
 from barengine.demo.ticks import Planned
 from barengine.model import Period, Watermark
 
@@ -28,7 +28,8 @@ def send(
 def bar(symbol: str, start_ms: int, price: int = 1) -> dict[str, Any]:
     prices = dict.fromkeys(("open", "high", "low", "close"), price * SCALE)
     times = {"bucket_start": T0 + start_ms, "bucket_end": T0 + start_ms + 5_000}
-    return {"broker": "a", "symbol": symbol, "tick_count": 3} | prices | times
+    kind = {"period": "5s", "origin": "ticks", "cause": None, "revision": 0}
+    return {"broker": "a", "symbol": symbol, "tick_count": 3} | prices | times | kind
 
 
 def test_the_current_bar_is_that_of_the_newest_bucket() -> None:
@@ -53,7 +54,36 @@ def test_a_final_bar_is_shown_with_its_prices() -> None:
     shown = board()
     shown.bar(0, bar("x", 0, price=2), 0.0)
     assert shown.bars == 1
-    assert shown.lines["a", "x"].final == Candle(T0, 2.0, 2.0, 2.0, 2.0, 3)
+    assert shown.lines["a", "x"].finals == {"5s": Candle(T0, 2.0, 2.0, 2.0, 2.0, 3)}
+
+
+def test_each_period_has_its_last_bar() -> None:
+    """Filled bars and corrections are counted by period; a correction replaces the bar that is
+    shown, if it is that one."""
+    shown = Board(Period.parse("5s"), 10**9, 9, Watermark.BROKER, [Period.parse("1m")])
+    shown.bar(0, bar("x", 0, price=2), 0.0)
+    shown.bar(0, bar("x", 5_000, price=2) | {"origin": "filled", "cause": "quiet"}, 0.0)
+    shown.bar(0, bar("x", 0, price=4) | {"period": "1m"}, 0.0)
+    shown.correction(bar("x", 0, price=6) | {"revision": 1})
+    shown.correction(bar("x", 0, price=7) | {"period": "1m", "revision": 2})
+    line = shown.lines["a", "x"]
+    assert {period: (one.close, one.cause) for period, one in line.finals.items()} == {
+        "5s": (2.0, "quiet"),
+        "1m": (7.0, ""),
+    }
+    assert shown.counts == {"5s": Counts(2, 1, 1), "1m": Counts(1, 0, 1)}
+    assert shown.bars == 3
+    assert shown.corrected == (line, "1m", 2, Candle(T0, 7.0, 7.0, 7.0, 7.0, 3))
+
+
+def test_with_a_live_topic_the_current_bar_is_the_engines() -> None:
+    """What was sent is not shown before the engine says so."""
+    shown = Board(Period.parse("5s"), 10**9, 9, Watermark.BROKER, live=True)
+    send(shown, "x", 0, 2.0)
+    assert shown.lines["a", "x"].current is None
+    shown.update(bar("x", 0, price=2))
+    assert shown.updates == 1
+    assert [line.current for line in shown.lines.values()] == [Candle(T0, 2, 2, 2, 2, 3)]
 
 
 def test_latency_runs_from_the_closing_tick_to_the_committed_bar() -> None:

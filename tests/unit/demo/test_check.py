@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 
-from barengine.demo.check import Checker, Rules
+from barengine.demo.check import Checker
 from barengine.demo.records import InputRecord
 from barengine.demo.report import Report
+from barengine.demo.rules import Rules
 from barengine.model import Order
 from tests.unit.demo.scene import GRACE_NS, MAX_FUTURE_NS, PERIOD, SCALE, T0, Scene, scene, tick
 

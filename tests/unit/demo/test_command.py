@@ -35,6 +35,10 @@ def refused(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
         (["--ticks", "no/such.csv"], "no/such.csv cannot be read (No such file or directory)"),
         (["--kernel", "fast"], "'fast'"),
         (["--partitions", "0"], "--partitions"),
+        (["--rollups", "7s"], "'7s' does not divide a day evenly"),
+        (["--window", "5s", "--continuous", "1s"], "no 1s bars are made; add it to ROLLUPS"),
+        (["--late", "drop"], "'drop'"),
+        (["--live", "1"], "BARENGINE_LIVE is '1'"),
     ],
 )
 def test_what_cannot_work_ends_before_anything_is_started(

@@ -14,15 +14,15 @@ import pytest
 from barengine.engine.partition import PartitionEngine, Snapshot
 from barengine.engine.rejected import RejectedOffsets
 from barengine.engine.state import StateRecord, StoredBlock
-from barengine.engine.stored import StoredWindows
+from barengine.engine.stored import StoredWindows, WindowRecords
 from barengine.kernel import (
     BrokerState,
+    OpenWindows,
     Outcome,
     PureKernel,
     RecordBatch,
     Reject,
     SeriesState,
-    WindowBlock,
 )
 from barengine.kernel._pure_block import PureSeriesBlock
 from barengine.kernel._pure_record import Record
@@ -146,7 +146,7 @@ def without_replay(patch: Patch) -> None:
 
 def without_storing(patch: Patch) -> None:
     """[L, C) may be as long as it likes."""
-    patch.setattr(StoredWindows, "take_records", lambda *_: [])
+    patch.setattr(StoredWindows, "take", lambda self, *_, **__: WindowRecords(self, 0))
 
 
 def without_stored_windows(patch: Patch) -> None:
@@ -209,12 +209,12 @@ def without_later_ticks(patch: Patch) -> None:
 
 def without_left_over_tombstones(patch: Patch) -> None:
     """Fewer blocks than before are written over the first of them."""
-    write = StoredWindows._replace
+    write = WindowRecords._records
 
-    def over(self: StoredWindows, blocks: list[StoredBlock]) -> list[StateRecord]:
+    def over(self: WindowRecords, blocks: Sequence[StoredBlock]) -> list[StateRecord]:
         return [one for one in write(self, blocks) if one.value is not None or not blocks]
 
-    patch.setattr(StoredWindows, "_replace", over)
+    patch.setattr(WindowRecords, "_records", over)
 
 
 def without_last_tombstones(patch: Patch) -> None:
@@ -230,11 +230,11 @@ def without_care_for_stored(patch: Patch) -> None:
         load(self, one)
         self._table.find(one.broker, one.symbol).stored = False
 
-    def unmarked_store(self: PureKernel, *how: int) -> list[WindowBlock]:
-        blocks = store(self, *how)
+    def unmarked_store(self: PureKernel, as_of: int) -> OpenWindows:
+        windows = store(self, as_of)
         for series in self._table.series.values():
             series.stored = False
-        return blocks
+        return windows
 
     patch.setattr(PureKernel, "_load_window", unmarked_load)
     patch.setattr(PureKernel, "store_windows", unmarked_store)

@@ -12,7 +12,8 @@ from typing import Any, Final
 
 from hypothesis import strategies as st
 
-from barengine.model import LatePolicy, Order, Watermark
+from barengine.model import LatePolicy, Order, Reason, Watermark
+from tests.unit.engine.hours import MARKETS
 from tests.unit.engine.run import BAD_VALUES, SERIES, UNIT_NS, Op, Plan
 from tests.unit.engine.sim import Rules
 from tests.unit.kernel.build import NOON_MS
@@ -22,6 +23,25 @@ Choose = Callable[[Sequence[Any]], Any]
 
 _SCENES: Final = range(8, 45)
 """How many scenes a history has."""
+
+
+_LADDERS: Final[dict[str, Sequence[Any]]] = {
+    "late_policy": [LatePolicy.TOPIC, LatePolicy.CORRECT, LatePolicy.CORRECT],
+    "rollups": ["", "2s", "5s", "2s,6s", "3s,1m", "2s,1h,1d"],
+    "continuous": ["", "1s", "1s", "2s", "1s,2s"],
+    "horizon_ns": [10**9, 4 * 10**9, 10**15],
+    "continuous_max_ns": [2 * 10**9, 5 * 10**9, 12 * 10**9],
+    "hours": [0, 0, *MARKETS],
+    "sizes": [False, True],
+}
+"""Settings of bars beyond the base window, for good."""
+
+
+_SESSIONS: Final[dict[str, Sequence[Any]]] = {
+    "closed_every": [2, 3, 5],
+    "outside": [Reason.OUT_OF_SESSION, Reason.OUT_OF_SESSION_LATE],
+}
+"""Settings of a market that closes at times; they, too, may change from run to run."""
 
 
 def _units(*choices: int) -> list[int]:
@@ -38,7 +58,7 @@ _SETTINGS: Final[dict[str, Sequence[Any]]] = {
 """Settings that may change from run to run."""
 
 _FOR_GOOD: Final[dict[str, Sequence[Any]]] = {
-    "late_policy": list(LatePolicy),
+    "late_policy": [LatePolicy.TOPIC, LatePolicy.DROP],
     "order": list(Order),
 }
 
@@ -86,29 +106,42 @@ _WEIGHTS: Final = {
 _BAG: Final = [scene for scene, weight in _WEIGHTS.items() for _ in range(weight)]
 
 
-def plan(choose: Choose, *, changes: bool = False, forgetful: bool = False) -> Plan:
-    """A whole history; with ``changes`` every crash brings other settings."""
+def plan(
+    choose: Choose,
+    *,
+    changes: bool = False,
+    forgetful: bool = False,
+    ladder: bool = False,
+    sessions: bool = False,
+) -> Plan:
+    """A whole history; with ``changes`` every crash brings other settings, with ``ladder`` there
+    are bars beyond the base window, with ``sessions`` ticks outside of them are rejected."""
+    varying = _SETTINGS | _SESSIONS if sessions else _SETTINGS
     ops: list[Op] = []
     for _ in range(choose(_SCENES)):
         for name in choose(_BAG).split():
             if changes and name == "crash":
-                ops.append(Op("change", (_some_settings(choose),)))
+                ops.append(Op("change", (_some_settings(choose, varying),)))
             else:
                 ops.append(Op(name, tuple(choose(items) for items in _CHOICES.get(name, ()))))
-    settings = {name: choose(values) for name, values in (_SETTINGS | _FOR_GOOD).items()}
+    settings = {name: choose(values) for name, values in (varying | _FOR_GOOD).items()}
+    if ladder:
+        settings |= {name: choose(values) for name, values in _LADDERS.items()}
+        lacking = set(settings["continuous"].split(",")) - {"1s", *settings["rollups"].split(",")}
+        settings["continuous"] = "" if lacking else settings["continuous"]
     return Plan(Rules(**settings), ops, choose([0, 0, 3]), choose([NOON_MS, -3_000]), forgetful)
 
 
-def _some_settings(choose: Choose) -> dict[str, Any]:
-    return {name: choose(values) for name, values in _SETTINGS.items() if choose([False, True])}
+def _some_settings(choose: Choose, varying: dict[str, Sequence[Any]]) -> dict[str, Any]:
+    return {name: choose(values) for name, values in varying.items() if choose([False, True])}
 
 
 @st.composite
-def plans(draw: st.DrawFn, *, changes: bool = False, forgetful: bool = False) -> Plan:
+def plans(draw: st.DrawFn, /, **kind: bool) -> Plan:
     """Histories drawn by hypothesis."""
-    return plan(lambda items: draw(st.sampled_from(items)), changes=changes, forgetful=forgetful)
+    return plan(lambda items: draw(st.sampled_from(items)), **kind)
 
 
-def seeded(seed: int, *, changes: bool = False, forgetful: bool = False) -> Plan:
+def seeded(seed: int, **kind: bool) -> Plan:
     """The history of a seed."""
-    return plan(Random(seed).choice, changes=changes, forgetful=forgetful)
+    return plan(Random(seed).choice, **kind)

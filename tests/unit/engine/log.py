@@ -22,9 +22,12 @@ class Tick:
     time_ms: int
     price: float
     schema_id: int = KNOWN_ID
+    rest: bytes = b""
+    """Size and what it may touch, where the schema has them."""
 
     def value(self) -> bytes:
-        return tick_value(self.broker, self.symbol, self.time_ms, self.price, self.schema_id)
+        price = tick_value(self.broker, self.symbol, self.time_ms, self.price, self.schema_id)
+        return price + self.rest
 
     @property
     def time_ns(self) -> int:

@@ -27,6 +27,19 @@ Numbered = tuple[int, Tick]
 """A tick and its offset."""
 
 
+def check_ladder(run: Run) -> None:
+    """E1 and E4 of a run with bars beyond the base window, where late ticks may correct bars."""
+    newest: dict[tuple[Series, int], int] = {}
+    for commit in run.world.commits:
+        corrections = [bar for rung, kind, bar in commit.others if (rung, kind) == (0, 1)]
+        for bar in [*commit.bars, *corrections]:
+            newest[bar.series, bar.bucket_ms] = bar.row["tick_count"]
+    rejected = {one.offset for one in _rejects(run)}
+    records = {offset for offset in committed_offsets(run.world) if offset < run.flushed_from}
+    assert sum(newest.values()) == len(records - rejected), "E1 ticks are missing or doubled"
+    like_uninterrupted(run)
+
+
 def check(run: Run) -> None:
     """Whatever of E1 to E5 the plan can promise.
 
@@ -164,9 +177,13 @@ def _content(commit: Commit) -> dict[str, Any]:
     bars: dict[Series, list[tuple[bytes, bytes]]] = defaultdict(list)
     for bar in commit.bars:
         bars[bar.series].append((bar.key, bar.value))
+    others: dict[tuple[int, int, Series], list[tuple[bytes, bytes]]] = defaultdict(list)
+    for rung, kind, bar in commit.others:
+        others[rung, kind, bar.series].append((bar.key, bar.value))
     return {
         "offsets": (commit.commit_offset, commit.low_water, commit.seq),
         "bars": dict(bars),
+        "others": dict(others),
         "late": commit.late,
         "dead": commit.dead,
         "dropped": commit.dropped,
@@ -191,7 +208,7 @@ def _stored(run: Run, image: StateImage) -> set[tuple[Series, int]]:
     """The windows that a state holds."""
     blocks = [block.windows for _, block in sorted(image.windows.items())]
     try:
-        content = list(unpack(blocks, MAX_EVENT_NS, run.rules.period, run.rules.order))
+        content = list(unpack(blocks, MAX_EVENT_NS, run.rules.period, run.rules.order, sizes=False))
     except ValueError as error:
         raise AssertionError("E5 the blocks are not of one storing") from error
     found = [((one.broker.decode(), one.symbol.decode()), one.window.start) for one in content]

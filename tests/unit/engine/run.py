@@ -10,13 +10,17 @@ from barengine.model import NS_PER_MS, Watermark
 from tests.unit.engine.log import LEARNED_ID, Log, Tick
 from tests.unit.engine.sim import Instance, Rules, World
 from tests.unit.kernel.build import NOON_MS
+from tests.unit.kernel.sized import size_bytes
 
 UNIT_MS: Final = 250
 """Event times, wall time and silence are multiples of it: a bucket of 1 s holds four."""
 
 UNIT_NS: Final = UNIT_MS * NS_PER_MS
 
+_TOUCHES: Final = (3, 3, 1, 2, 3, 2, 3)
 SERIES: Final = (("a", "x"), ("a", "y"), ("b", "x"), ("b|\\", "ÿ|"))
+_YEARS_NS: Final = 2**60
+_MOST_COMMITS: Final = 500
 _AFTERWARDS: Final = 4_000
 """Units behind everything else: nothing is open there and no clock has come so far."""
 
@@ -58,6 +62,7 @@ class Run:
     def __post_init__(self) -> None:
         self.rules = self.plan.rules
         self.world = World(Log(self.plan.log_start), self.kernel)
+        self.world.registry.plan = self.rules.plan
         self._set_wall()
         self.owner = Instance(self.world, self.rules)
 
@@ -106,7 +111,7 @@ class Run:
         self.owner.ask_again()
 
     def silence(self, units: int) -> None:
-        self.owner.feed_all()
+        self._feed_all()
         self._now += units
         self._set_wall()
         self.owner.silence(units * UNIT_NS)
@@ -123,7 +128,7 @@ class Run:
     def evict(self) -> None:
         """Forget what may be forgotten; under WATERMARK=broker nothing of it is ever missed."""
         if self.plan.forgetful or self.rules.watermark is Watermark.BROKER:
-            self.owner.engine.evict(self.world.wall_ns + 1)
+            self.owner.engine.evict(self.world.wall_ns + 1, _YEARS_NS)
 
     # -- what befalls it -------------------------------------------------------------------
 
@@ -157,26 +162,45 @@ class Run:
 
     # -- the end ---------------------------------------------------------------------------
 
-    def _finish(self) -> None:
+    def _feed_all(self) -> None:
+        """Everything there is, with as many commits as that takes."""
         self.owner.feed_all()
+        while not self.owner.caught_up:
+            self.commit()
+            self.owner.feed_all()
+
+    def _finish(self) -> None:
+        self._feed_all()
         self.commit()
         self.flushed_from = self.world.log.end
         self._now += _AFTERWARDS
+        while not self.rules.trading("", self._time_ms(self._now) * NS_PER_MS)[2]:
+            self._now += 1
         self._drift = 0
         self._set_wall()
         for series in range(len(SERIES)):
             self._append(series, self._now, 1, 1)
-        self.owner.feed_all()
+        self._feed_all()
         self.commit()
         self.commit()  # so that what an engine closes too late still leaves
+        commits = 0
+        while self.owner.engine.has_output:
+            self.commit()
+            commits += 1
+            assert commits < _MOST_COMMITS, "output without an end"
 
     def _append(self, series: int, units: int, price: int, schema_id: int) -> None:
-        time_ms = self.plan.base_ms + units * UNIT_MS
-        self.world.log.append(Tick(*SERIES[series], time_ms, price / 8, schema_id))
+        time_ms, rest = self._time_ms(units), b""
+        if self.rules.sizes:  # some have no size, some touch the price alone, or the volume
+            size = None if units % 5 == 0 else price**2 * 10**8
+            rest = size_bytes(size, _TOUCHES[units % len(_TOUCHES)])
+        self.world.log.append(Tick(*SERIES[series], time_ms, price / 8, schema_id, rest))
+
+    def _time_ms(self, units: int) -> int:
+        return self.plan.base_ms + units * UNIT_MS
 
     def _set_wall(self) -> None:
-        units = self._now + self._drift
-        self.world.wall_ns = (self.plan.base_ms + units * UNIT_MS) * NS_PER_MS
+        self.world.wall_ns = self._time_ms(self._now + self._drift) * NS_PER_MS
 
 
 BAD_VALUES: Final = (

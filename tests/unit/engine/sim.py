@@ -11,16 +11,29 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from barengine.codec.plan import FieldPlan
 from barengine.engine.partition import LogRange, PartitionEngine, Snapshot
-from barengine.engine.state import StateImage
-from barengine.kernel import Kernel, KernelConfig
-from barengine.model import MAX_EVENT_NS, NS_PER_S, LatePolicy, Order, Period, Watermark
+from barengine.engine.state import StateImage, load_pages
+from barengine.kernel import (
+    Book,
+    BookConfig,
+    Kernel,
+    KernelConfig,
+    Rung,
+    around_the_clock,
+    book_class,
+)
+from barengine.model import MAX_EVENT_NS, NS_PER_S, LatePolicy, Order, Period, Reason, Watermark
+from tests.unit.engine.hours import MARKETS, STRETCH_NS
 from tests.unit.engine.log import KNOWN_ID, LEARNED_ID, Log
 from tests.unit.engine.store import Commit, Store
 from tests.unit.kernel.build import TICK_PLAN
+from tests.unit.kernel.sized import sized_plan
+from tests.unit.kernel.stage import book_config, rungs
 
 SECOND = Period.parse("1s")
 FINGERPRINT = {"WINDOW": "1s"}
+SIZED_PLAN = sized_plan()
 _LONG_AGO = -MAX_EVENT_NS
 
 
@@ -36,6 +49,47 @@ class Rules:
     order: Order = Order.EVENT_TIME
     period: Period = SECOND
     restore_max: int = 2_000_000
+    rollups: str = ""
+    continuous: str = ""
+    horizon_ns: int = 5 * NS_PER_S
+    """Of LATE_POLICY=correct."""
+    continuous_max_ns: int = 3 * NS_PER_S
+    hours: int = 0
+    """Which of MARKETS the book goes by; 0: none."""
+    sizes: bool = False
+    closed_every: int = 0
+    """Of so many stretches of STRETCH_NS the market is closed in one; 0: it never is."""
+    outside: Reason = Reason.OUT_OF_SESSION
+    """What ticks are then rejected for."""
+
+    def trading(self, broker: str, time_ns: int) -> tuple[int, int, bool]:
+        """When the market is open, as a kernel asks for it."""
+        number = time_ns // STRETCH_NS
+        is_open = not self.closed_every or number % self.closed_every != 0
+        return number * STRETCH_NS, (number + 1) * STRETCH_NS, is_open
+
+    @property
+    def ladder(self) -> tuple[Rung, ...]:
+        return rungs(f"{self.period},{self.rollups}".rstrip(","), self.continuous)
+
+    def book_config(self) -> BookConfig | None:
+        corrects = self.late_policy is LatePolicy.CORRECT
+        if not (self.rollups or self.continuous or corrects):
+            return None
+        return book_config(
+            self.ladder,
+            by_series=self.watermark is Watermark.SERIES,
+            order=self.order,
+            horizon_ns=self.horizon_ns if corrects else None,
+            continuous_max_ns=self.continuous_max_ns,
+            feed_timeout_ns=NS_PER_S,
+            sized=self.sizes,
+        )
+
+    @property
+    def plan(self) -> FieldPlan:
+        """How values are read."""
+        return SIZED_PLAN if self.sizes else TICK_PLAN
 
     def kernel_config(self, began_whole: bool) -> KernelConfig:
         return KernelConfig(
@@ -47,6 +101,10 @@ class Rules:
             order=self.order,
             schema_by_id=True,
             began_whole=began_whole,
+            book=self.book_config() is not None,
+            sizes=self.sizes,
+            trading=self.trading if self.closed_every else None,
+            out_of_session=self.outside,
         )
 
 
@@ -82,10 +140,11 @@ class Registry:
     """Knows KNOWN_ID always, LEARNED_ID once ``learned``."""
 
     learned: bool = False
+    plan: FieldPlan = TICK_PLAN
 
     def teach(self, kernel: Kernel, schema_id: int) -> None:
         known = schema_id == KNOWN_ID or self.learned
-        kernel.add_schema(schema_id, TICK_PLAN if known else None)
+        kernel.add_schema(schema_id, self.plan if known else None)
 
 
 @dataclass(slots=True)
@@ -109,9 +168,23 @@ def engine_of(world: World, rules: Rules, image: StateImage) -> PartitionEngine:
     start = world.log.start
     kernel = world.kernel(rules.kernel_config(PartitionEngine.began_whole(image, start)))
     log = LogRange(start, world.log.end)
+    book = book_of(world, rules, image)
     return PartitionEngine(
-        kernel, image, log, FINGERPRINT, start, rules.late_policy, rules.restore_max
+        kernel, image, log, FINGERPRINT, start, rules.late_policy, rules.restore_max, book
     )
+
+
+def book_of(world: World, rules: Rules, image: StateImage) -> Book | None:
+    """A book over a stored state."""
+    config = rules.book_config()
+    if config is None:
+        return None
+    calendar = MARKETS[rules.hours] if rules.hours else around_the_clock
+    book = book_class(world.kernel)(config, calendar)
+    book.load(list(image.brokers.values()), list(image.series.values()), list(image.books.values()))
+    load_pages(book, image.book_pages)
+    book.reschedule()
+    return book
 
 
 class Instance:
@@ -149,7 +222,7 @@ class Instance:
                 self._known = self._world.registry.learned
         self._steps += [
             Fed(offset, self._world.wall_ns, self._known)
-            for offset in range(live, stop)
+            for offset in range(live, self.engine.position)
             if offset in self._world.log.entries
         ]
 
@@ -202,14 +275,15 @@ def uninterrupted(world: World, rules: Rules) -> Store:
     store = Store()
     epoch, observed_ns = store.fence(), 0
     engine = engine_of(world, rules, StateImage())
-    engine.kernel.add_schema(KNOWN_ID, TICK_PLAN)
+    engine.kernel.add_schema(KNOWN_ID, rules.plan)
     for step in world.history:
         match step:
             case Fed(offset, wall_ns, known):
                 batch = world.log.batch(offset, offset + 1)
                 assert batch is not None
-                engine.kernel.add_schema(LEARNED_ID, TICK_PLAN if known else None)
+                engine.kernel.add_schema(LEARNED_ID, rules.plan if known else None)
                 engine.feed(batch, offset + 1, wall_ns)
+                assert engine.position > offset, "it waits where the first one did not"
             case Silent(ns):
                 observed_ns += ns
                 engine.observe(observed_ns)

@@ -92,6 +92,10 @@ class Spec:
             self._verdicts[fed.offset] = Verdict(Reason.UNKNOWN_SCHEMA)
         elif tick.time_ns > fed.wall_ns + self.rules.max_future_ns:
             self._verdicts[fed.offset] = Verdict(Reason.FUTURE)
+        elif not self.rules.trading(tick.broker, tick.time_ns)[2]:
+            late = self.rules.outside.late
+            bucket = self._floor(tick.time_ns) if late else 0
+            self._verdicts[fed.offset] = Verdict(self.rules.outside, bucket)
         else:
             self._arrive(tick, fed)
 

@@ -13,7 +13,7 @@ from barengine.codec.bar import bar_schema
 from barengine.codec.records import iter_records
 from barengine.engine.partition import Snapshot
 from barengine.engine.state import StateImage, StateRecord
-from barengine.kernel import BarBlock, Reject
+from barengine.kernel import BarBlock, Kind, Reject
 from barengine.naming import split
 
 _SCHEMA = fastavro.parse_schema(bar_schema(9))
@@ -50,6 +50,9 @@ class Commit:
     low_water: int
     seq: int
     bars: list[BarRecord]
+    """Final ones of the base window."""
+    others: list[tuple[int, int, BarRecord]]
+    """All others, by rung and kind."""
     late: list[Reject]
     dead: list[Reject]
     dropped: list[Reject]
@@ -75,7 +78,18 @@ def received(snapshot: Snapshot) -> Commit:
         snapshot.commit_offset,
         snapshot.low_water,
         snapshot.seq,
-        list(read_bars(snapshot.bars)),
+        [
+            bar
+            for leaf in snapshot.leaves
+            if (leaf.rung, leaf.kind) == (0, Kind.FINAL)
+            for bar in read_bars(leaf.block)
+        ],
+        [
+            (leaf.rung, leaf.kind, bar)
+            for leaf in snapshot.leaves
+            if (leaf.rung, leaf.kind) != (0, Kind.FINAL)
+            for bar in read_bars(leaf.block)
+        ],
         snapshot.late,
         snapshot.dead,
         snapshot.dropped,

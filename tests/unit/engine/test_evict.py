@@ -13,7 +13,7 @@ def _evict(market: Market, before: float) -> None:
     """Forget series whose last arrival is before that wall time, in seconds after noon."""
     wall = market.world.wall_ns
     market.wall(before)
-    market.owner.engine.evict(market.world.wall_ns)
+    market.owner.engine.evict(market.world.wall_ns, 0)
     market.world.wall_ns = wall
 
 

@@ -137,6 +137,32 @@ def test_another_restore_max_holds_from_the_next_commit(kernel: type[Kernel]) ->
     assert [bar.ticks for bar in market.bars] == [10]
 
 
+def test_storing_may_wait(kernel: type[Kernel]) -> None:
+    """A transaction that may not carry them leaves them to a later one; L stays until then."""
+    market = Market(kernel, restore_max=1)
+    for at in range(3):
+        market.tick(at)
+    engine = market.owner.engine
+    without = engine.snapshot(may_store=False)
+    assert (len(without.windows), without.low_water) == (0, 0)
+    stored = engine.snapshot()
+    assert (len(stored.windows), stored.low_water) == (1, 3)
+
+
+def test_windows_are_packed_as_they_were(kernel: type[Kernel]) -> None:
+    """A snapshot counts what it stores, and may be made into records while the engine goes on."""
+    market = Market(kernel, restore_max=2)
+    for at in range(8):
+        market.tick(at, symbol=str(at % 4))
+    snapshot = market.owner.engine.snapshot()
+    assert (len(snapshot.windows), snapshot.records) == (4, 4)
+    before = StateImage.read(snapshot.windows.records()).windows
+    for at in range(8):
+        market.tick(60 + at, symbol=str(at))
+    assert StateImage.read(snapshot.windows.records()).windows == before
+    assert sum(block.count for block in before.values()) == 4
+
+
 def stored_twice(kernel: type[Kernel]) -> tuple[Market, dict[int, StoredBlock]]:
     """A market with several blocks in its state."""
     market = Market(kernel, restore_max=0)

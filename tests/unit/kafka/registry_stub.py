@@ -40,6 +40,8 @@ def registry_stub() -> Iterator[Stub]:
         def do_POST(self) -> None:
             self.do_GET()
 
+        do_PUT = do_POST
+
         def log_message(self, *_: object) -> None:
             """Requests are no news."""
 

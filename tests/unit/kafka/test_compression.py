@@ -38,3 +38,42 @@ def test_cut_data_is_an_error(codec: str) -> None:
     packed = compress(codec, bytes(range(256)) * 300)
     with pytest.raises(ValueError, match=r"."):
         decompress(codec, memoryview(packed)[: len(packed) // 2])
+
+
+def lz4_frame(payload: bytes, **options: bool) -> bytes:
+    """As another client may write it."""
+    compressor = cramjam.lz4.Compressor(level=1, **options)
+    compressor.compress(payload)
+    return bytes(compressor.finish())
+
+
+@given(st.binary(max_size=70_000), st.integers(1, 5), st.booleans(), st.booleans())
+def test_lz4_frames_of_every_shape(
+    part: bytes, repeated: int, linked: bool, checksum: bool
+) -> None:
+    """Blocks that are linked, cannot be made smaller or have checksums are read like any other."""
+    payload = part * repeated
+    frame = lz4_frame(payload, block_linked=linked, content_checksum=checksum)
+    assert decompress("lz4", memoryview(frame)) == payload
+
+
+def test_an_lz4_block_larger_than_its_frame_allows_is_an_error() -> None:
+    """The size in the frame's header bounds what is written."""
+    block = bytes(cramjam.lz4.compress_block(bytes(70_000), store_size=False))
+    frame = bytes.fromhex("04224d18604082") + len(block).to_bytes(4, "little") + block + bytes(4)
+    with pytest.raises(ValueError, match=r"."):
+        decompress("lz4", memoryview(frame))
+
+
+@given(st.data())
+def test_damaged_lz4_is_never_more_than_an_error(data: st.DataObject) -> None:
+    """Wherever a frame is damaged or cut: bytes or a ValueError, nothing else."""
+    frame = bytearray(compress("lz4", bytes(range(256)) * 600))
+    for _ in range(data.draw(st.integers(1, 3))):
+        frame[data.draw(st.integers(0, len(frame) - 1))] = data.draw(st.integers(0, 255))
+    cut = data.draw(st.integers(0, len(frame)))
+    try:
+        size = len(decompress("lz4", memoryview(frame)[:cut]))
+    except ValueError:
+        return
+    assert size <= 255 * len(frame)

@@ -5,13 +5,21 @@ from __future__ import annotations
 import json
 import socket
 import sys
+from base64 import b64encode
 from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from barengine.errors import ConfigurationError, RegistryUnavailableError, SchemaError
+from barengine.errors import (
+    ConfigurationError,
+    RegistryRefusedError,
+    RegistryUnavailableError,
+    SchemaError,
+)
 from barengine.kafka.registry import SchemaRegistry
+from barengine.kafka.registry_access import Access
 from tests.unit.kafka.registry_stub import Stub, registry_stub
 
 TICK = {"type": "record", "name": "Tick", "fields": [{"name": "bid", "type": "long"}]}
@@ -107,12 +115,61 @@ async def test_a_schema_that_is_no_json(stub: Stub, registry: SchemaRegistry) ->
         await registry.get(7)
 
 
-@pytest.mark.parametrize("body", ["<html>log in</html>", {"token": "expired"}])
+NO_ANSWERS: list[Any] = ["<html>log in</html>", {"token": "expired"}, {"schema": 5, "id": "x"}, []]
+
+
+@pytest.mark.parametrize("body", NO_ANSWERS)
 async def test_an_answer_that_is_none(stub: Stub, registry: SchemaRegistry, body: Any) -> None:
-    """A login page in place of an answer is no answer."""
+    """A login page in place of an answer is no answer, and is not remembered as one."""
     stub.answers["/schemas/ids/7"] = (200, body)
-    with pytest.raises(RegistryUnavailableError):
+    with pytest.raises(RegistryUnavailableError, match="schema id 7"):
         await registry.get(7)
+    stub.answers["/schemas/ids/7"] = (200, stored(TICK))
+    assert await registry.get(7) == TICK
+
+
+@pytest.mark.parametrize("body", NO_ANSWERS)
+async def test_an_answer_without_an_id(stub: Stub, registry: SchemaRegistry, body: Any) -> None:
+    """Such an answer neither makes a subject nor says that it lacks the schema."""
+    stub.answers["/subjects/s/versions"] = stub.answers["/subjects/s"] = (200, body)
+    with pytest.raises(RegistryUnavailableError, match="subject s"):
+        await registry.register("s", TICK)
+    with pytest.raises(RegistryUnavailableError, match="subject s"):
+        await registry.lookup("s", TICK)
+    stub.answers["/subjects/s/versions"] = (200, {"id": 12})
+    stub.answers["/subjects/s"] = (200, stored(TICK, id=12, subject="s", version=1))
+    assert await registry.register("s", TICK) == await registry.lookup("s", TICK) == 12
+
+
+@pytest.mark.parametrize("status", [401, 403])
+async def test_a_refused_login(stub: Stub, registry: SchemaRegistry, status: int) -> None:
+    """Who we are is a matter of settings: the error names them."""
+    stub.answers["/schemas/ids/7"] = (status, "<html>who are you?</html>")
+    with pytest.raises(RegistryRefusedError, match="BARENGINE_SCHEMA_REGISTRY_PASSWORD") as caught:
+        await registry.get(7)
+    assert "html" not in str(caught.value)
+
+
+async def test_a_login_beside_the_url(stub: Stub) -> None:
+    """User and password of their own settings are sent as they are, and shown nowhere."""
+    stub.answers["/schemas/ids/7"] = (200, stored(TICK))
+    registry = SchemaRegistry(stub.url, Access("me", "se:cr@t/"))
+    assert await registry.get(7) == TICK
+    await registry.close()
+    assert stub.asked[0][1] == "Basic " + b64encode(b"me:se:cr@t/").decode()
+    assert "se:cr@t/" not in repr(registry)
+
+
+def test_certificates_that_cannot_be_used(tmp_path: Path) -> None:
+    """A file that holds no certificate is named by its key before anything connects."""
+    file = tmp_path / "some.pem"
+    file.write_text("none")
+    for access, key in (
+        (Access(cafile=str(file)), "CAFILE"),
+        (Access(certfile=str(file)), "CERTFILE"),
+    ):
+        with pytest.raises(ConfigurationError, match=f"BARENGINE_SCHEMA_REGISTRY_{key}="):
+            SchemaRegistry("https://registry:8081", access)
 
 
 async def test_references_are_put_in(stub: Stub, registry: SchemaRegistry) -> None:

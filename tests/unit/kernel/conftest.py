@@ -15,6 +15,12 @@ Make = Callable[..., Kernel]
 
 
 @pytest.fixture(params=["pure", "compiled"])
+def kernel(request: pytest.FixtureRequest) -> type[Kernel]:
+    """The class of both kernels."""
+    return kernel_class(request.param)
+
+
+@pytest.fixture(params=["pure", "compiled"])
 def make(request: pytest.FixtureRequest) -> Make:
     """Makes a kernel that reads the built-in schema: 1m bars, no grace, unless said otherwise."""
 

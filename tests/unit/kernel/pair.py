@@ -7,6 +7,7 @@ from typing import TypeVar
 
 from barengine.codec.plan import FieldPlan
 from barengine.kernel import (
+    BarBlock,
     Kernel,
     KernelConfig,
     Outcome,
@@ -79,18 +80,28 @@ class Pair:
     def take(self, max_bytes: int = EVERYTHING) -> list[Bar]:
         """Drain both and take out bars and states of series; the bars that both gave."""
         self.both(lambda kernel: kernel.drain())
-        blocks = [kernel.take_bars() for kernel in self.kernels]
+        bars = self._taken([kernel.take_bars() for kernel in self.kernels], max_bytes)
+        self.take_series(max_bytes)
+        return bars
+
+    def take_live(self, max_bytes: int = EVERYTHING) -> list[Bar]:
+        """Take the bars so far out of both; those that both gave."""
+        return self._taken([kernel.take_live() for kernel in self.kernels], max_bytes)
+
+    def _taken(self, blocks: list[BarBlock], max_bytes: int) -> list[Bar]:
         pure, compiled = (
-            (len(block), block.bars(), block.encode(max_bytes), block.encode(EVERYTHING))
+            (
+                *(len(block), block.skipped, block.bars()),
+                *(block.encode(max_bytes), block.encode(EVERYTHING)),
+            )
             for block in blocks
         )
         assert compiled == pure
-        self.take_series(max_bytes)
         return blocks[0].bars()
 
     def store(self, as_of: int, max_bytes: int = EVERYTHING) -> None:
         """Store the open windows of both; kept are the blocks that both gave."""
-        blocks = self.both(lambda kernel: kernel.store_windows(as_of, max_bytes))
+        blocks = self.both(lambda kernel: kernel.store_windows(as_of).pack(max_bytes))
         assert isinstance(blocks, list)
         self.blocks, self.as_of = blocks, as_of
 

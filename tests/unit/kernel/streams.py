@@ -11,17 +11,30 @@ from dataclasses import replace
 from random import Random
 
 from barengine.codec.read import run_plan
+from barengine.codec.symbols import SymbolNames
 from barengine.codec.tick import BadTick, DecodedTick, SlowDecoder
 from barengine.kernel import BrokerState, KernelConfig, RecordBatch, SeriesState, WindowBlock
-from barengine.model import NEVER, Framing, KeyFormat, Order, Period, Reason, Watermark
-from tests.unit.kernel.build import NOON_MS, NOON_NS, batch, text, tick_plan, varint
+from barengine.model import (
+    NEVER,
+    Framing,
+    KeyFormat,
+    Normalize,
+    Order,
+    Period,
+    Reason,
+    Watermark,
+)
+from tests.unit.kernel.build import NOON_MS, NOON_NS, batch, text, varint
 from tests.unit.kernel.pair import EVERYTHING, Pair
+from tests.unit.kernel.sized import size_bytes, sized_plan
 
-NS_PLAN = tick_plan(unit_ns=1)
+SIZED_PLAN = sized_plan(unit_ns=1)
 NAMES = ("A", "B|\\", "émetteur-long-name")
-SYMBOLS = ("X", "EURUSD", "a|b", "\\", "日経平均株価指数", "S" * 256)
+SYMBOLS = ("X", "EURUSD", "eurusd", "a|b", "\\", "日経平均株価指数", "S" * 256)
 
 _FAR = (2**62, -(2**62), 2**61, -(2**61), -1, 0, 1)
+_SIZES = (0, 1, 10**9, 5 * 10**11, 10**14, 3 * 10**14, 10**17, 10**18 - 1, 10**18, -1)
+_ALIASES = {"A": {"X": "EURUSD"}, "*": {"a|b": "日経平均株価指数", "X": "\\"}}
 _FURTHEST_WALL = 2**61
 _DURATIONS = (0, 1, 10**9, 5 * 10**9, 60 * 10**9, 600 * 10**9)
 
@@ -43,7 +56,35 @@ def random_config(rng: Random) -> KernelConfig:
         key_header=rng.choice((b"", b"\0\0\0\0\7")),
         value_header=rng.choice((b"", b"\0\0\0\0\x08")),
         began_whole=rng.random() < 0.5,
+        sizes=rng.random() < 0.6,
+        names=rng.choice((None, SymbolNames(Normalize.UPPER), _names(rng))),
+        skip_partial=rng.random() < 0.2,
+        trading=rng.choice((None, Trading(rng))),
+        out_of_session=rng.choice((Reason.OUT_OF_SESSION, Reason.OUT_OF_SESSION_LATE)),
     )
+
+
+def _names(rng: Random) -> SymbolNames:
+    aliases = {broker: table for broker, table in _ALIASES.items() if rng.random() < 0.8}
+    return SymbolNames(rng.choice(list(Normalize)), aliases)
+
+
+class Trading:
+    """Hours that alternate, other ones for each broker; :meth:`change` makes other ones."""
+
+    def __init__(self, rng: Random) -> None:
+        self._rng = rng
+        self.change()
+
+    def change(self) -> None:
+        """Others hold from now on."""
+        self._length = self._rng.choice((1, 10**9, 90 * 10**9, 7200 * 10**9))
+        self._days = self._rng.choice((1, 2, 5))
+
+    def __call__(self, broker: str, time_ns: int) -> tuple[int, int, bool]:
+        number = time_ns // self._length
+        open_now = (number + len(broker)) % self._days != 0
+        return number * self._length, (number + 1) * self._length, open_now
 
 
 class Life:
@@ -61,9 +102,10 @@ class Life:
             *(self.feed,) * 6,
             *(self.advance, self.resume, self.drain, self.take, self.take, self.take_series),
             *(self.evict, self.load, self.change_schema, self.store, self.restart),
+            *(self.take_live, self.take_live, self.reschedule),
         )
         for schema_id in (0, 1, 2):
-            self.pair.add_schema(schema_id, NS_PLAN)
+            self.pair.add_schema(schema_id, SIZED_PLAN)
 
     def step(self) -> None:
         """One random call on both kernels."""
@@ -104,6 +146,7 @@ class Life:
         broker = rng.choice(("", "N" * 257) if odd else NAMES)
         symbol = rng.choice(SYMBOLS)
         body = text(broker) + text(symbol) + varint(self.time()) + struct.pack("<d", self.price())
+        body += self.size()
         if self.config.framing is Framing.CONFLUENT:
             body = b"\0\0\0\0" + rng.choice((b"\1", b"\1", b"\1", b"\2", b"\3")) + body
         fate = rng.random()
@@ -128,6 +171,13 @@ class Life:
         some = (rng.uniform(-2, 2), 1.5, -1.5, 1e-9, bits, float("inf"), float("nan"))
         return rng.choices(some, (50, 20, 20, 5, 2, 1, 1))[0]
 
+    def size(self) -> bytes:
+        """Size and what may be touched: everyday ones, and those near a window's limit."""
+        rng = self.rng
+        size = rng.choices((rng.randrange(10**12), rng.choice(_SIZES)), (3, 1))[0]
+        bits = rng.choices((3, 1, 2, rng.choice((-1, 0, 4))), (60, 20, 20, 1))[0]
+        return size_bytes(None if rng.random() < 0.2 else size, bits)
+
     def clock(self) -> int:
         """A clock as it may be stored."""
         return self.rng.choice((NEVER, self.now, self.now - self.rng.randrange(10**13), -(2**61)))
@@ -150,6 +200,16 @@ class Life:
     def take(self) -> None:
         """Take bars out, in output batches of any size."""
         self.pair.take(self.rng.choice((-1, 0, 150, 700, 5000)))
+
+    def take_live(self) -> None:
+        """Take the bars so far, at times before what is due has been closed."""
+        self.pair.take_live(self.rng.choice((-1, 0, 150, 700, 5000)))
+
+    def reschedule(self) -> None:
+        """Other hours hold."""
+        if isinstance(self.config.trading, Trading):
+            self.config.trading.change()
+        self.pair.both(lambda kernel: kernel.reschedule())
 
     def take_series(self) -> None:
         """Take states out without a drain before."""
@@ -187,7 +247,7 @@ class Life:
         brokers = old.kernels[0].brokers()
         self.pair = Pair(self.config)
         for schema_id in (0, 1, 2):
-            self.pair.add_schema(schema_id, NS_PLAN)
+            self.pair.add_schema(schema_id, SIZED_PLAN)
         self.pair.both(lambda kernel: kernel.load(brokers, []))
         self.pair.blocks, self.pair.as_of = self.damaged(old.blocks), old.as_of
         self.pair.load_stored()
@@ -220,7 +280,7 @@ class Life:
             case "unknown":
                 self.pair.add_schema(schema_id, None)
             case _:
-                self.pair.add_schema(schema_id, NS_PLAN)
+                self.pair.add_schema(schema_id, SIZED_PLAN)
 
 
 def slow_decoder(price_scale: int) -> SlowDecoder:
@@ -229,6 +289,6 @@ def slow_decoder(price_scale: int) -> SlowDecoder:
     def decode(value: bytes) -> DecodedTick:
         if len(value) % 11 == 0:
             raise BadTick(Reason.MISSING_FIELD)
-        return run_plan(NS_PLAN, value, 0, price_scale)
+        return run_plan(SIZED_PLAN, value, 0, price_scale)
 
     return decode

@@ -70,10 +70,10 @@ def test_a_number_that_is_no_int32_is_refused() -> None:
 def test_a_plan_is_loaded_as_what_it_says() -> None:
     """Only a STORE is written differently; whether a time is read is found out."""
     program = prepare(TICK_PLAN)
-    assert program.reads_time
+    assert program.slots == {Slot.BROKER, Slot.SYMBOL, Slot.TIME, Slot.PRICE}
     assert program.words[0] == 16 + Kind.NAME
     assert program.words[1:5] == TICK_PLAN.words[1:5]
-    assert not prepare(FieldPlan((*STORE, Op.END))).reads_time
+    assert prepare(FieldPlan((*STORE, Op.END))).slots == {Slot.BROKER}
 
 
 @pytest.mark.parametrize(
@@ -150,9 +150,10 @@ def test_a_payload_must_be_bytes() -> None:
         compiled().process(content, 0, 1, 0)
 
 
-def test_a_window_costs_less_than_400_bytes() -> None:
-    """A hundred thousand series with a window each, names and hash slots included."""
-    kernel = CompiledKernel(KernelConfig(MINUTE, 0))
+@pytest.mark.parametrize("sizes", [False, True])
+def test_a_window_costs_less_than_400_bytes(sizes: bool) -> None:
+    """A hundred thousand series with a window each, names, hash slots and sums included."""
+    kernel = CompiledKernel(KernelConfig(MINUTE, 0, sizes=sizes))
     kernel.add_schema(0, TICK_PLAN)
     values = [tick(1, symbol=f"SYM{place:06}") for place in range(100_000)]
     feed(kernel, *values)

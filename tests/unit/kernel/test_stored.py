@@ -11,9 +11,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from barengine.kernel import BrokerState, Kernel, SeriesState, WindowBlock
-from barengine.model import Order, Watermark
+from barengine.model import Order, Touch, Watermark
 from tests.unit.kernel.build import NOON_NS, feed, take, text, tick, tick_value, varint
 from tests.unit.kernel.conftest import Make
+from tests.unit.kernel.sized import UNIT, sized, trade
 from tests.unit.kernel.test_replay import replay
 
 SECOND = 10**9
@@ -24,7 +25,7 @@ ALL = 2**40
 
 def restarted(make: Make, first: Kernel, as_of: int, **settings: Any) -> Kernel:
     """A fresh kernel with the clocks and the stored windows of another one."""
-    blocks = first.store_windows(as_of, ALL)
+    blocks = first.store_windows(as_of).pack(ALL)
     second = make(**settings)
     second.load(first.brokers(), first.take_series().states())
     second.load_windows(as_of, blocks)
@@ -71,7 +72,7 @@ def test_what_was_closed_since_is_passed_over(make: Make) -> None:
     """A stored window at or before the closed_through of its broker or series has left."""
     first = make(watermark=Watermark.SERIES)
     feed(first, tick(10, symbol="X"), tick(10, symbol="Y"), tick(70, broker="B"))
-    blocks = first.store_windows(3, ALL)
+    blocks = first.store_windows(3).pack(ALL)
     second = make(watermark=Watermark.SERIES)
     second.load(
         [BrokerState("B", 0, 0, 0, NOON_NS + 2 * MINUTE, 0, 0)],
@@ -88,7 +89,7 @@ def test_nothing_is_read_again_that_was_stored(make: Make) -> None:
         kernel = make(watermark=watermark, grace_ns=MINUTE)
         feed(kernel, tick(0), tick(60))
         assert not kernel.stored_open
-        kernel.store_windows(2, ALL)
+        kernel.store_windows(2)
         feed(kernel, tick(120), tick(121), base_offset=2)
         kernel.drain()
         assert (kernel.open_windows, kernel.low_water(), kernel.stored_open) == (2, 2, True)
@@ -127,7 +128,7 @@ def test_a_series_with_a_stored_window_is_kept(make: Make) -> None:
     how: dict[str, Any] = {"watermark": Watermark.SERIES, "idle_timeout_ns": SECOND}
     first = make(**how)
     feed(first, tick(0, symbol="pin"), tick(59))
-    blocks = first.store_windows(2, ALL)
+    blocks = first.store_windows(2).pack(ALL)
     first.advance(50 * SECOND)
     assert [bar.symbol for bar in take(first)] == ["X"]
     second = make(**how)
@@ -145,11 +146,11 @@ def test_a_newer_storing_sets_free(make: Make) -> None:
     """evict: a series of which the newest blocks hold no window is not kept for their sake."""
     kernel = make(watermark=Watermark.SERIES, idle_timeout_ns=SECOND)
     feed(kernel, tick(0, symbol="pin"), tick(59))
-    kernel.store_windows(2, ALL)
+    kernel.store_windows(2)
     kernel.advance(50 * SECOND)
     take(kernel)
     kernel.take_series()
-    kernel.store_windows(2, ALL)
+    kernel.store_windows(2)
     assert kernel.evict(2**62) == [("A", "X")]
 
 
@@ -157,13 +158,13 @@ def test_blocks_are_filled_and_no_larger(make: Make) -> None:
     """A block takes windows up to its size; one window alone may be larger."""
     kernel = make()
     feed(kernel, *(tick(0, 1, f"{place:03}") for place in range(100)))
-    [whole] = kernel.store_windows(100, ALL)
+    [whole] = kernel.store_windows(100).pack(ALL)
     assert whole.count == 100
-    blocks = kernel.store_windows(100, 1000)
+    blocks = kernel.store_windows(100).pack(1000)
     assert all(900 < len(block.content) <= 1000 for block in blocks[:-1])
     assert sum(block.count for block in blocks) == 100
     assert b"".join(block.content for block in blocks) == whole.content
-    assert [block.count for block in kernel.store_windows(100, 0)] == [1] * 100
+    assert [block.count for block in kernel.store_windows(100).pack(0)] == [1] * 100
 
 
 NUMBERS = {
@@ -202,6 +203,67 @@ def test_the_layout_is_what_it_says(make: Make) -> None:
     )
     assert (bar.open_at, bar.close_at) == ((NOON_NS, 3), (NOON_NS + 1, 8))
     assert (bar.tick_count, bar.first_offset, bar.last_offset) == (5, 3, 8)
+
+
+@pytest.mark.parametrize("order", list(Order))
+def test_sums_and_touches_come_back_as_they_were(make: Make, order: Order) -> None:
+    """A kernel that sums up sizes stores more of a window, and goes on with all of it."""
+    odd = Touch.VOLUME
+    ticks = [
+        *(trade(1, 99, 1, odd, "mixed"), trade(2, 10, 2, 3, "mixed")),
+        *(trade(3, 12, None, 1, "mixed"), trade(4, 0, 5, odd, "mixed")),
+        *(trade(1, 5, 1, odd, "odd"), trade(2, 4, 2, odd, "odd")),
+        *(trade(1, -5, 1, 3, "plain"), trade(2, -4, 2, 3, "plain")),
+        trade(1, 7, None, 3, "none"),
+    ]
+    first, second = sized(make, order=order), sized(make, order=order)
+    feed(first, *ticks)
+    second.load(first.brokers(), [])
+    second.load_windows(9, first.store_windows(9).pack(ALL))
+    rest = [trade(5, 11, 3, 3, symbol) for symbol in ("mixed", "odd", "plain", "none")]
+    for kernel in (first, second):
+        feed(kernel, *rest, trade(60, 1, None), base_offset=9)
+    expected = take(first)
+    assert take(second) == expected
+    assert [(bar.symbol, bar.priced, bar.volume) for bar in expected] == [
+        *(("mixed", True, 11 * UNIT), ("odd", True, 6 * UNIT)),
+        *(("plain", True, 6 * UNIT), ("none", True, 3 * UNIT)),
+    ]
+    assert [bar.high // UNIT for bar in expected] == [12, 11, 11, 11]
+
+
+def test_the_older_layout_is_read_by_all_and_the_newer_by_those_that_sum_up(make: Make) -> None:
+    """Windows without sums are whole windows; sums for a kernel that has none are damage."""
+    kernel = sized(make)
+    kernel.load_windows(9, [WindowBlock(1, GOOD)])
+    feed(kernel, trade(1, 2, 5), trade(60, 1), base_offset=9)
+    [bar] = take(kernel)
+    assert (bar.tick_count, bar.volume, bar.priced) == (6, 5 * UNIT, True)
+    newer = WindowBlock(1, b"\0" + GOOD + varint(0))
+    sized(make).load_windows(9, [newer])
+    with pytest.raises(ValueError, match="stored windows are damaged"):
+        make().load_windows(9, [newer])
+
+
+@pytest.mark.parametrize(
+    "sums",
+    [
+        b"",
+        varint(8),
+        varint(-1),
+        varint(5),
+        varint(2) + text(b"\xff") + text(b"\1"),
+        varint(2) + text(bytes(17)) + text(b"\1"),
+        varint(2) + text(b"\1"),
+        varint(2) + text(b"\1") + text((10**33).to_bytes(16, "big")),
+        varint(4) + varint(1),
+        varint(0) + b"\0",
+    ],
+)
+def test_damaged_sums_are_refused(make: Make, sums: bytes) -> None:
+    """Flags that are none, sums too wide, too large or below zero, and bytes too many or few."""
+    with pytest.raises(ValueError, match="stored windows are damaged"):
+        sized(make).load_windows(9, [WindowBlock(1, b"\0" + GOOD + sums)])
 
 
 @pytest.mark.parametrize(
@@ -263,11 +325,11 @@ def test_a_restart_behind_a_storing_changes_no_bar(
     feed(whole, *values)
     feed(first, *values[:storing])
     bars = take(first)
-    blocks = first.store_windows(storing, rng.randrange(1000))
+    blocks = first.store_windows(storing)
     feed(first, *values[storing:crash], base_offset=storing)
     bars += take(first)
     second.load(first.brokers(), first.take_series().states())
-    second.load_windows(storing, blocks)
+    second.load_windows(storing, blocks.pack(rng.randrange(1000)))
     low = first.low_water()
     assert low is None or low >= storing
     if low is not None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 from decimal import Decimal
+from fractions import Fraction
 from random import Random
 
 import pytest
@@ -11,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from barengine.codec.compile import compile_plan
-from barengine.codec.plan import FieldPlan, Kind
+from barengine.codec.plan import FieldPlan, Kind, Op, Slot
 from barengine.codec.slow import slow_decoder
 from barengine.kernel import KernelConfig
 from barengine.model import Bar, Framing, Period
@@ -29,6 +30,7 @@ def bare_pair(plan: FieldPlan | None, price_scale: int, *, record_time: bool = F
         framing=Framing.NONE,
         price_scale=price_scale,
         record_time=record_time,
+        sizes=True,
     )
     pair = Pair(config)
     pair.add_schema(0, plan)
@@ -148,6 +150,40 @@ def test_any_fixed_decimal(raw: bytes, scale: int, own_scale: int, size: int) ->
 def test_any_decimal_text(texts: list[str], scale: int) -> None:
     """Text prices go through the one conversion that everything else uses."""
     fed((Kind.DECIMAL_TEXT, 0, 0), scale, *(text(item) for item in texts))
+
+
+def mids(scale: int, pairs: list[tuple[float, float]]) -> list[Bar]:
+    """Feed the means of two doubles to both kernels: a bar for each that is a price."""
+    plan = tick_plan()
+    sides = FieldPlan((*plan.words[:20], Op.STORE, Slot.ASK, Kind.DOUBLE, 0, 0, Op.END))
+    pair = bare_pair(sides, scale)
+    pair.feed(
+        batch([tick(at, bid)[5:] + struct.pack("<d", ask) for at, (bid, ask) in enumerate(pairs)])
+    )
+    return pair.close_all()
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    st.lists(st.tuples(st.floats(-1e4, 1e4), st.floats(-1e4, 1e4)), max_size=30),
+    st.lists(st.tuples(st.floats(), st.floats()), max_size=10),
+    SCALES,
+)
+def test_the_mean_of_any_two_doubles(
+    near: list[tuple[float, float]], far: list[tuple[float, float]], scale: int
+) -> None:
+    """It is exact, whatever their exponents: rounded once, and not once for each side."""
+    tiny = [(bid, ask * 10.0**-power) for bid, ask in near for power in (20, 300)]
+    mids(scale, near + far + tiny)
+    finite = [pair for pair in near if all(abs(side) < 10**18 / 10**scale for side in pair)]
+    expected = [round((Fraction(bid) + Fraction(ask)) / 2 * 10**scale) for bid, ask in finite]
+    assert [bar.close for bar in mids(scale, finite)] == expected
+
+
+def test_a_mean_is_rounded_once() -> None:
+    """0.65 is 1, though 0.4 and 0.9 would become 0 and 1, and their mean 0; ties go to even."""
+    bars = mids(0, [(0.4, 0.9), (0.5, 0.5), (1.5, 1.5), (0.25, 0.75), (-0.4, -0.9), (1.0, 2.0)])
+    assert [bar.close for bar in bars] == [1, 0, 2, 0, -1, 2]
 
 
 @pytest.mark.parametrize("unit_ns", [1, 10**3, 10**6, 10**9])

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from barengine.model import NEVER, Reason, Watermark
+from barengine.model import NEVER, Reason, Touch, Watermark
 from tests.unit.kernel.build import NOON_NS, feed, take, tick, tick_plan, tick_value
 from tests.unit.kernel.conftest import Make
+from tests.unit.kernel.sized import UNIT, sized, trade
 
 SECOND = 10**9
 MINUTE = 60 * SECOND
@@ -113,3 +114,23 @@ def test_draining_lifts_closed_through_of_the_broker(make: Make) -> None:
     assert kernel.brokers()[0].closed_through_ns == NEVER
     kernel.drain()
     assert kernel.brokers()[0].closed_through_ns == NOON_NS + 2 * MINUTE
+
+
+@pytest.mark.parametrize("watermark", list(Watermark))
+def test_a_late_tick_tells_what_a_correction_needs(make: Make, watermark: Watermark) -> None:
+    """Series, price, size, time, what it may touch, how far closed was; batches do not matter."""
+    values = [trade(10, 1), trade(125, 2), trade(20, 3, 4, Touch.VOLUME), trade(200, 1)]
+    together, apart = sized(make, watermark=watermark), sized(make, watermark=watermark)
+    rejects = feed(together, *values).rejects
+    for offset, value in enumerate(values):
+        found = feed(apart, value, base_offset=offset).rejects
+        apart.drain()
+        assert [one for one in rejects if one.offset == offset] == [
+            one._replace(time_ms=one.time_ms + offset) for one in found
+        ]
+    [late] = rejects
+    assert late[8:] == (
+        *("A", "X", 3 * UNIT, 4 * UNIT),
+        *(NOON_NS + 20 * UNIT, Touch.VOLUME, NOON_NS + 120 * UNIT),
+    )
+    assert (late.bucket_start_ns, late.lateness_ns) == (NOON_NS, 105 * UNIT)

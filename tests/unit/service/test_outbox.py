@@ -9,9 +9,10 @@ import pytest
 from barengine.codec.records import iter_records, parse_headers
 from barengine.engine.partition import Snapshot
 from barengine.engine.state import StateRecord
+from barengine.engine.stored import StoredWindows
 from barengine.kafka.output import PrebuiltBatch
 from barengine.kafka.sink import OutBatch
-from barengine.kernel import KernelConfig, PureKernel, Reject, SeriesState
+from barengine.kernel import KernelConfig, Kind, Leaf, PureKernel, Reject, SeriesState
 from barengine.kernel._pure_block import PureSeriesBlock
 from barengine.model import NS_PER_MS, Period, Reason
 from barengine.service.outbox import Outbox
@@ -34,7 +35,12 @@ def snapshot(*, late: list[Reject] | None = None, dead: list[Reject] | None = No
     series = PureSeriesBlock([SeriesState("a", "b", 1, 2)])
     gone = [StateRecord(b"series|a|b", None)]
     state = [StateRecord(b"partition", b"value")]
-    return Snapshot(10, 5, 1, kernel.take_bars(), late or [], dead or [], [], gone, series, state)
+    bars = [Leaf(0, Kind.FINAL, kernel.take_bars())]
+    windows = StoredWindows(kernel, {}, 5, 100).take(10, 5, may_store=True)
+    return Snapshot(
+        *(10, 5, 1, bars, late or [], dead or [], [], []),
+        *(gone, series, None, windows, state),
+    )
 
 
 def letters(batches: list[OutBatch], topic: str) -> list[tuple[bytes | None, bytes | None, dict]]:

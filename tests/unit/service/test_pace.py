@@ -60,3 +60,11 @@ def test_one_that_could_not_wait_counts() -> None:
     for _ in range(10):
         pace.begin(10.0)
     assert pace.wait_s(10.0) == pytest.approx(10 * INTERVAL_S - CREDIT_S)
+
+
+def test_who_is_behind_gets_no_credit() -> None:
+    """In catch-up there is one in each interval from the start, and the credit is kept."""
+    pace = Pace(INTERVAL_S, 0.0)
+    pace.begin(10.0)
+    assert pace.wait_s(10.0, behind=True) == pytest.approx(INTERVAL_S)
+    assert pace.wait_s(10.0) == 0

@@ -13,7 +13,10 @@ from barengine.kafka.silence import PartitionWatch
 from barengine.kernel import Kernel, kernel_class
 from barengine.model import NS_PER_S
 from barengine.service.pump import Pump
+from tests.unit.engine.log import Tick
 from tests.unit.engine.market import B, Market
+from tests.unit.kafka.build import batch
+from tests.unit.kernel.build import NOON_MS
 
 ONE = B("x", 0, 1, 1, 1, 1, 1)
 """The bar of one tick of x at price 1 in the first minute."""
@@ -24,6 +27,8 @@ class Seat:
 
     def __init__(self) -> None:
         self.seeks: list[int] = []
+        self.paused = True
+        self.asked_ahead = asyncio.Event()
         self._watch = PartitionWatch(3600 * NS_PER_S)
         self._now_ns = 0
 
@@ -32,10 +37,15 @@ class Seat:
         self._watch.restart()
 
     def pause(self, _: int) -> None:
+        self.paused = True
         self._watch.broken()
 
     def resume(self, _: int) -> None:
+        self.paused = False
         self._watch.broken()
+
+    async def ask_ahead(self) -> None:
+        await self.asked_ahead.wait()
 
     def is_current(self, fetch: Fetch) -> bool:
         return self._watch.epoch == fetch.epoch
@@ -60,9 +70,11 @@ class Scene:
         self.market.tick(50)
         self.seat = Seat()
         self.live = 0
-        wiring: Any = SimpleNamespace(source=self.seat)
-        committer: Any = SimpleNamespace()
+        metrics = SimpleNamespace(count_ticks=lambda *_: None)
+        wiring: Any = SimpleNamespace(source=self.seat, turn=asyncio.Lock(), metrics=metrics)
+        committer: Any = SimpleNamespace(full=False, wake=lambda: None, room=_at_once)
         engine = self.market.owner.engine
+        self.committer = committer
         self.pump = Pump(0, engine, committer, wiring, self._on_live)
 
     def _on_live(self) -> None:
@@ -78,6 +90,10 @@ class Scene:
         running.cancel()
         await asyncio.wait([running])
         return self.market.bars
+
+
+async def _at_once() -> None:
+    """There is room."""
 
 
 @pytest.fixture(params=["compiled", "pure"])
@@ -106,3 +122,79 @@ async def test_pump_goes_on_at_the_position_of_its_engine(scene: Scene) -> None:
 
     assert scene.seat.seeks == [1, 99, 1]
     assert scene.live == 2
+
+
+async def test_what_was_paused_is_fetched_again_while_the_pump_works(scene: Scene) -> None:
+    """A full inbox holds the partition back, until one fetch is taken out of it, not all."""
+    running = asyncio.create_task(scene.pump.run())
+    await asyncio.sleep(0)
+    full, taken = [], []
+    for offset in (1, 2, 3):
+        scene.pump.offer(Fetch(0, offset, offset, b"", (), 9, False, 0, epoch=1))
+        full.append(scene.seat.paused)
+    await asyncio.sleep(0)  # now it works at the first, and two are left
+    taken.append(scene.seat.paused)
+    running.cancel()
+    await asyncio.wait([running])
+    assert (full, taken) == ([False, True, True], [False])
+
+
+@pytest.mark.parametrize("at_end", [True, False])
+async def test_the_committer_hears_whether_the_log_goes_on(scene: Scene, at_end: bool) -> None:
+    """Behind is who has taken a fetch that does not reach the end of the log."""
+    scene.seat.asked_ahead.set()
+    running = asyncio.create_task(scene.pump.run())
+    await asyncio.sleep(0)
+    heard = asyncio.Event()
+    scene.committer.wake = heard.set
+    scene.pump.offer(Fetch(0, 1, 1, b"", (), 9, at_end, 0, epoch=1))
+    await heard.wait()
+    running.cancel()
+    await asyncio.wait([running])
+    assert scene.committer.behind is not at_end
+
+
+_END = 11
+
+
+class Full:
+    """A committer that has no room left after three records, each time."""
+
+    def __init__(self, market: Market) -> None:
+        self.allowance = SimpleNamespace(records=3)
+        self.full = True
+        self.positions: set[int] = set()
+        self.all_taken = asyncio.Event()
+        self._engine = market.owner.engine
+
+    def wake(self) -> None:
+        pass
+
+    async def room(self) -> None:
+        self.positions.add(self._engine.position)
+        if self._engine.position == _END:
+            self.all_taken.set()
+
+
+async def test_a_large_batch_is_taken_in_parts(scene: Scene) -> None:
+    """No part of it makes much more output than a transaction may carry: behind each one the pump
+    looks whether there is room."""
+    committer = Full(scene.market)
+    wiring: Any = SimpleNamespace(
+        source=scene.seat,
+        turn=asyncio.Lock(),
+        metrics=SimpleNamespace(count_ticks=lambda *_: None),
+    )
+    engine = scene.market.owner.engine
+    given: Any = committer
+    pump = Pump(0, engine, given, wiring, lambda: None)
+    scene.seat.asked_ahead.set()
+    running = asyncio.create_task(pump.run())
+    await asyncio.sleep(0)
+    values = [Tick("a", "x", NOON_MS + 60_000 * number, 1).value() for number in range(1, _END)]
+    pump.offer(Fetch(0, 1, _END, batch(1, values), (), _END, True, 0, epoch=1))
+    await committer.all_taken.wait()
+    running.cancel()
+    await asyncio.wait([running])
+    assert committer.positions == {4, 7, 10, _END}
+    assert len(scene.market.bars) == 10

@@ -112,3 +112,52 @@ def test_without_a_context_names_are_bare() -> None:
 def test_an_output_topic_may_be_one_name() -> None:
     """{period} need not be in OUTPUT_TOPIC."""
     assert from_environ(OUTPUT_TOPIC="candles").bar_topic == "candles"
+
+
+REGISTRY = {"SCHEMA_REGISTRY_URL": "https://r:1"}
+LOGIN = {"SCHEMA_REGISTRY_USERNAME": "u", "SCHEMA_REGISTRY_PASSWORD": "p"}
+
+
+def test_keys_of_the_registry_need_one(file: str) -> None:
+    """What would not be used is not silently ignored."""
+    for key, text in (
+        ("SCHEMA_REGISTRY_USERNAME", "u"),
+        ("SCHEMA_REGISTRY_PASSWORD", "p"),
+        ("SCHEMA_REGISTRY_CAFILE", file),
+        ("SUBJECT_STRATEGY", "record"),
+    ):
+        said = problem(**{key: text})
+        assert said.startswith("BARENGINE_SCHEMA_REGISTRY_URL is not set and")
+        assert f"BARENGINE_{key} is" in said
+    assert from_environ(SUBJECT_STRATEGY="topic").subject_strategy == "topic"
+
+
+@pytest.mark.parametrize("missing", LOGIN)
+def test_a_login_is_user_and_password(missing: str) -> None:
+    """One of them alone is told with the other; both together can be used."""
+    given = {key: text for key, text in LOGIN.items() if key != missing}
+    said = problem(**REGISTRY, **given)
+    assert f"BARENGINE_{missing} is not set" in said
+    assert "one needs the other; set both" in said
+    assert from_environ(**REGISTRY, **LOGIN).schema_registry_username == "u"
+
+
+def test_a_login_is_given_once() -> None:
+    """Not in the URL and beside it; neither is shown."""
+    said = problem(**LOGIN, SCHEMA_REGISTRY_URL="https://other:hidden@r:1")
+    assert "both name a user; remove the one in the URL" in said
+    assert "hidden" not in said
+
+
+def test_a_colon_ends_a_user_name() -> None:
+    """Basic authentication would take the rest for the password."""
+    assert "allows no ':'" in problem(**REGISTRY, **LOGIN | {"SCHEMA_REGISTRY_USERNAME": "u:v"})
+
+
+def test_certificates_need_https(file: str) -> None:
+    """For plain http they would not be used, and a key is nothing without its certificate."""
+    said = problem(SCHEMA_REGISTRY_URL="http://r:1", SCHEMA_REGISTRY_CAFILE=file)
+    assert "write an https URL" in said
+    assert "needs its certificate" in problem(**REGISTRY, SCHEMA_REGISTRY_KEYFILE=file)
+    both = {"SCHEMA_REGISTRY_CERTFILE": file, "SCHEMA_REGISTRY_KEYFILE": file}
+    assert from_environ(**REGISTRY, **both).schema_registry_keyfile == Path(file)

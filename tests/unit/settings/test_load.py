@@ -7,7 +7,7 @@ import pytest
 
 from barengine.errors import ConfigurationError
 from barengine.model import NS_PER_S
-from barengine.settings import Settings, load_settings
+from barengine.settings import Settings, load_settings, load_with_origins
 from tests.unit.settings.loading import environ, from_environ, problem, problems
 
 
@@ -22,6 +22,20 @@ def test_the_environment_beats_the_file(config: Path) -> None:
     settings = load_settings(config, environ(WINDOW="1h"))
     assert settings.period.name == "1h"
     assert settings.grace_ns == NS_PER_S
+
+
+def test_every_key_has_an_origin(config: Path) -> None:
+    """Variable, line of the file, or default; what names the file has one, too."""
+    config.write_text("# mine\nwindow: 5m\ngrace: 1s\norder:\n")
+    settings, origins = load_with_origins(config, environ(GRACE="2s"))
+    assert origins.keys() == settings.public().keys()
+    assert {key: origin for key, origin in origins.items() if origin != "default"} == {
+        "window": f"{config}:2",
+        "grace": "environment BARENGINE_GRACE",
+        "config": "--config",
+    }
+    by_variable = load_with_origins(None, environ(CONFIG=str(config)))
+    assert by_variable.origins["config"] == "environment BARENGINE_CONFIG"
 
 
 def test_a_key_is_the_same_in_any_case(config: Path) -> None:
@@ -74,19 +88,20 @@ def test_an_empty_variable_beats_the_file_too(config: Path) -> None:
 
 def test_every_problem_is_told_at_once(config: Path) -> None:
     """One run shows all there is to repair: unknown, unusable and contradicting keys."""
-    config.write_text("windos: 1m\ngrace: 5\nrollups: 5m\n")
+    config.write_text("windos: 1m\ngrace: 5\nrollups: 90s\n")
     found = problems(
         config, PRICE_SCALE="99", BOGUS="1", INPUT_FORMAT="json", SCHEMA_REGISTRY_URL="http://r:1"
     )
     assert found == [
         f"`windos` in {config} (line 1) is not a key; did you mean window?",
-        f"`rollups` in {config} (line 3) is '5m': this version does not have roll-ups; remove it",
         "BARENGINE_BOGUS is not a key; remove it",
         "BARENGINE_PRICE_SCALE is '99': too large; write 18 or less",
         f"`grace` in {config} (line 2) is '5': this is no duration; write a number and a unit: "
         "250ms 5s 1m 1h 30d",
         "BARENGINE_INPUT_FORMAT is 'json' and BARENGINE_SCHEMA_REGISTRY_URL is 'http://r:1': "
         "JSON is read without; remove one",
+        f"`rollups` in {config} (line 3) is '90s' and BARENGINE_WINDOW is '1m' (the default): 90s "
+        "is not made of whole 1m bars; take a multiple, or remove it",
     ]
 
 

@@ -1,0 +1,19 @@
+from collections.abc import Iterable, Sequence
+
+from barengine.kernel._book import BookStart
+from barengine.kernel._book_block import CompiledBookBlock
+from barengine.kernel._book_memory import BookMemory
+from barengine.kernel._protocol import BrokerState, SeriesState
+
+class BookState(BookMemory):
+    def load(
+        self,
+        brokers: Sequence[BrokerState],
+        series: Sequence[SeriesState],
+        starts: Sequence[BookStart],
+    ) -> None: ...
+    def load_pages(self, pages: Iterable[tuple[bytes, bytes]]) -> None: ...
+    def take_starts(self) -> list[BookStart]: ...
+    def take_pages(self) -> CompiledBookBlock: ...
+    def evict(self, ttl_ns: int) -> list[bytes]: ...
+    def reschedule(self) -> None: ...

@@ -1,0 +1,67 @@
+"""docs/kubernetes.md: its values and its Helm commands work as they stand there."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+import yaml  # type: ignore[import-untyped]  # PyYAML ships no types
+
+from tests.chart.render import CHART, call, container, of_kind, one, pod
+from tests.chart.tools import ROOT
+
+PAGE = (ROOT / "docs" / "kubernetes.md").read_text()
+BLOCK = re.compile(r"```(\w*)\n(.*?)```", re.DOTALL)
+
+
+def commands() -> list[list[str]]:
+    """Every call of Helm on the page, as words; what it is piped into is left out."""
+    text = "\n".join(body for _, body in BLOCK.findall(PAGE)).replace("\\\n", " ")
+    lines = [line.partition("|")[0] for line in text.splitlines() if line.startswith("helm ")]
+    return [shlex.split(line)[1:] for line in lines]
+
+
+@pytest.fixture
+def values(tmp_path: Path) -> Path:
+    """bars.yaml, as the page has it."""
+    (text,) = (body for kind, body in BLOCK.findall(PAGE) if kind == "yaml")
+    path = tmp_path / "bars.yaml"
+    path.write_text(text)
+    return path
+
+
+def render(words: list[str], values: Path, helm: str) -> list[dict[str, object]]:
+    """What the command would install, without a cluster to install it in."""
+    known = {"helm/barengine": str(CHART), "bars.yaml": str(values)}
+    _, *rest = (known.get(word, word) for word in words if word != "--create-namespace")
+    done = call(helm, "template", *rest)
+    assert done.returncode == 0, done.stderr
+    return [found for found in yaml.safe_load_all(done.stdout) if found]
+
+
+@pytest.mark.parametrize("number", range(len(commands())))
+def test_each_command_works(helm: str, values: Path, number: int) -> None:
+    """Helm takes it, with the values of the page; and the names are those of the page."""
+    objects = render(commands()[number], values, helm)
+    for found in of_kind(objects, "Deployment"):
+        assert f"deployment/{found['metadata']['name']}" in PAGE
+    for found in of_kind(objects, "Job"):
+        assert found["metadata"]["name"] in ("bars-barengine-infra", "adopt-infra")
+
+
+def test_a_command_of_ones_own_runs_as_a_job(helm: str, values: Path) -> None:
+    """The recipe for `state adopt` makes that Job, with the administrator's login, and no more."""
+    (words,) = (each for each in commands() if "--show-only" in each)
+    objects = render(words, values, helm)
+    job = one(objects, "Job")
+    assert container(job)["args"] == ["state", "adopt", "--yes"]
+    assert {"name": "BARENGINE_SASL_USERNAME", "value": "admin"} in container(job)["env"]
+    assert pod(job)["serviceAccountName"] == "adopt-infra"
+    assert {found["kind"] for found in objects} == {"Job", "NetworkPolicy", "ServiceAccount"}
+
+
+def test_the_page_has_commands() -> None:
+    """They are found at all."""
+    assert len(commands()) == 5
