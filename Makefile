@@ -78,7 +78,8 @@ image-check: setup
 	@test "$$(id -u)" = 0 || echo "not root: the service runs as this user, not as the image's"
 	$(BIN)/pytest tests/image $(ARGS)
 
-# The chart by Helm 3 and 4, against the schemas of Kubernetes; fetches Helm. Needs Go.
+# The chart by Helm 3 and 4, against the schemas of Kubernetes. Needs Go, which fetches those of the
+# operators; fetches Helm itself (on Linux on x86-64; elsewhere set HELM).
 chart-check: setup
 	$(BIN)/pytest tests/chart $(ARGS)
 
@@ -90,7 +91,8 @@ chart-schema: setup
 infra-check: setup
 	$(BIN)/pytest tests/infra $(ARGS)
 
-# Rules, alerts, dashboard and metrics against the real Prometheus, which it fetches.
+# Rules, alerts, dashboard and metrics against the real Prometheus: the one on the PATH, or Debian's
+# package, fetched by apt-get and unpacked by dpkg-deb.
 obs-check: setup
 	$(BIN)/pytest tests/observability $(ARGS)
 
@@ -115,6 +117,9 @@ lock:
 	$(VENV)-lock/bin/uv pip compile pyproject.toml --quiet --universal --python-version 3.11 \
 	    --generate-hashes --no-header --no-annotate --extra registry --constraint requirements/dev.txt \
 	    --output-file requirements/run.txt
+	$(VENV)-lock/bin/uv pip compile pyproject.toml --quiet --universal --python-version 3.11 \
+	    --generate-hashes --no-header --no-annotate --extra registry --extra exchanges \
+	    --constraint requirements/dev.txt --output-file requirements/run-exchanges.txt
 	$(VENV)-lock/bin/uv pip compile --group pyproject.toml:build --quiet --universal --python-version 3.11 \
 	    --generate-hashes --no-header --no-annotate --constraint requirements/dev.txt \
 	    --output-file requirements/build.txt

@@ -40,6 +40,7 @@ class Job(NamedTuple):
     bootstrap: str
     topic: str
     output_topic: str
+    """Its name ends with the bars' period."""
     group: str
     """New for each run; fit for whatever else needs a name of its own."""
     load: Load

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from confluent_kafka import Consumer, TopicPartition
+from confluent_kafka import Consumer, Message, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 
 from benchmarks.child import Child, Moment
@@ -48,6 +48,11 @@ class Run:
     """Why the figures say nothing; empty where they do."""
 
     @property
+    def good(self) -> bool:
+        """It finished, with every bar exactly once and right."""
+        return not self.problem and (self.verdict is None or self.verdict.good)
+
+    @property
     def ticks_per_s(self) -> float:
         return self.ticks / self.seconds if self.seconds else 0.0
 
@@ -59,7 +64,7 @@ class Run:
 def measure(contender: Contender, bootstrap: str, load: Load) -> Run:
     """Run a contender on a load whose topic is prepared. Its topics are deleted afterwards."""
     name = f"run-{uuid.uuid4().hex[:8]}"
-    job = Job(bootstrap, load.name, f"{name}-bars", name, load)
+    job = Job(bootstrap, load.name, f"{name}-1m", name, load)
     wanted = {} if contender.decode is None else expected(load)
     with _own_topics(job), _reader(job) as reader:
         slug = contender.name.replace(" ", "-").replace(",", "")
@@ -71,7 +76,7 @@ def measure(contender: Contender, bootstrap: str, load: Load) -> Run:
             if not problem:
                 watched.look_on(_AFTER_S if contender.decode else 0)
     begin = child.running or end
-    verdict = contender.decode and judge(watched.records, wanted, contender.decode)
+    verdict = contender.decode and judge(watched.records(), wanted, contender.decode)
     return Run(
         load.ticks,
         end.at - begin.at,
@@ -89,12 +94,13 @@ class _Watched:
     def __init__(
         self, child: Child, reader: Consumer, wanted: Mapping[bytes, Bar], read: int
     ) -> None:
-        self.records: list[tuple[bytes, bytes]] = []
         self.end: Moment | None = None
         self._child = child
         self._reader = reader
         self._wanted = len(wanted)
         self._missing = set(wanted)
+        self._messages: list[Message] = []
+        self._looked_at = 0
         self._to_read = read
 
     def until_end(self) -> str:
@@ -103,6 +109,7 @@ class _Watched:
             return self._why("did not begin")
         finished = self._all_read if not self._wanted else self._all_bars
         if not self._wait(finished, _RUN_S):
+            self._look()
             got = self._wanted - len(self._missing)
             return self._why(f"did not finish: {got:,} of {self._wanted:,} bars")
         if not self._wanted and self._child.records != self._to_read:
@@ -130,17 +137,32 @@ class _Watched:
         return self.end is not None
 
     def _all_bars(self) -> bool:
+        """Keys are looked at once there are enough of them: until then the contender has the
+        cores, and the moment of the end is taken before."""
         self._take()
+        if len(self._messages) < self._wanted or len(self._messages) == self._looked_at:
+            return False
+        end = self._child.now()
+        self._look()
         if not self._missing:
-            self.end = self._child.now()
+            self.end = end
         return not self._missing
 
-    def _take(self) -> None:
-        for message in self._reader.consume(_PIECE, _POLL_S):
+    def records(self) -> Iterator[tuple[bytes, bytes]]:
+        """Keys and values of all that came."""
+        for message in self._messages:
             key, value = message.key(), message.value()
             if message.error() is None and isinstance(key, bytes) and isinstance(value, bytes):
-                self.records.append((key, value))
-                self._missing.discard(key)
+                yield key, value
+
+    def _take(self) -> None:
+        self._messages += self._reader.consume(_PIECE, _POLL_S)
+
+    def _look(self) -> None:
+        """Strike what came since the last look off the list of what is missing."""
+        new = self._messages[self._looked_at :]
+        self._looked_at = len(self._messages)
+        self._missing.difference_update(one.key() for one in new if one.error() is None)
 
     def _why(self, what: str) -> str:
         return f"{what} ({self._child.last_words()})" if self._child.exited else what

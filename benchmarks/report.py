@@ -39,7 +39,7 @@ class Section:
     remarks: Sequence[str] = ()
 
 
-def machine() -> Section:
+def machine(intro: str = "") -> Section:
     """What the figures were measured with."""
     cores = f"{psutil.cpu_count()} cores"
     versions = [f"{name} {version}" for name in _PACKAGES if (version := _version(name))]
@@ -51,7 +51,7 @@ def machine() -> Section:
         ("packages", ", ".join(versions)),
         ("date", datetime.now(UTC).date().isoformat()),
     ]
-    return Section("Measured with", "", ("", ""), rows)
+    return Section("Measured with", intro, ("", ""), rows)
 
 
 def spread(values: Iterable[float], text: Callable[[float], str]) -> str:

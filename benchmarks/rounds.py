@@ -32,7 +32,7 @@ class Options:
 
     def fit(self, load: Load) -> Load:
         """The load itself, or a very small one like it."""
-        return at_most(load, QUICK_TICKS) if self.quick else load
+        return at_most_ticks(load, QUICK_TICKS) if self.quick else load
 
     def wants(self, name: str) -> bool:
         return self.only.lower() in name.lower()
@@ -46,7 +46,7 @@ class Entry(NamedTuple):
     load: Load
 
 
-def at_most(load: Load, ticks: int) -> Load:
+def at_most_ticks(load: Load, ticks: int) -> Load:
     """The load, or a part of its time with so many ticks: the same number a bar."""
     if load.ticks <= ticks:
         return load
@@ -56,13 +56,14 @@ def at_most(load: Load, ticks: int) -> Load:
 def in_rounds(options: Options, entries: Sequence[Entry]) -> dict[str, list[Run]]:
     """Measure every entry once a round; returns the runs by label.
 
-    The first entry runs once more, before all others, for nothing: the broker warms up.
+    Everyone runs once more before the first round, for nothing: the broker compiles, and each
+    topic comes into memory.
     """
     for load in dict.fromkeys(entry.load for entry in entries):
         with options.console.status(f"making {load.name}"):
             asyncio.run(prepare(options.bootstrap, load))
     runs: dict[str, list[Run]] = {entry.label: [] for entry in entries}
-    for entry in entries[:1]:
+    for entry in () if options.quick else entries:
         _measured(options, entry, "warming up")
     for number in range(1, options.rounds + 1):
         for entry in entries:

@@ -10,7 +10,7 @@ from typing import Annotated, Final
 
 import typer
 
-from barengine.cli.infra_work import ask, do, show
+from barengine.cli.infra_work import STDOUT, ask, do, show
 from barengine.cli.loop import run_async
 from barengine.errors import ConfigurationError
 from barengine.infra import ksqldb, rights, strimzi
@@ -21,7 +21,7 @@ from barengine.infra.topics import Sizes, desired
 from barengine.kafka.acls import Acl
 from barengine.kafka.client import ConnectionConfig
 from barengine.kafka.registry import SchemaRegistry
-from barengine.kafka.topic import BROKER_DEFAULT
+from barengine.kafka.topic import BROKER_DEFAULT, Role
 from barengine.model import NS_PER_S
 from barengine.service.logs import configure
 from barengine.settings import LogFormat, LogLevel, Settings, load_settings, parse_duration
@@ -145,7 +145,8 @@ def apply(
     metrics_file: Annotated[
         Path | None,
         typer.Option(
-            metavar="FILE", help="Write metrics there, for the node exporter's textfile collector."
+            metavar="FILE",
+            help="Write metrics there, for the node exporter's textfile collector; - prints them.",
         ),
     ] = None,
     wait: Wait = "60s",
@@ -154,6 +155,8 @@ def apply(
     settings = _settings(config)
     sizes = Sizes(partitions, replication_factor or BROKER_DEFAULT)
     target = _target(settings, sizes, _principal(principal, acls), ksqldb_url)
+    if as_json and metrics_file == STDOUT:
+        raise ConfigurationError("--json and --metrics-file -: both are the output; remove one")
     run_async(do(target, _seconds(wait), metrics_file, as_json))
 
 
@@ -216,7 +219,9 @@ def _offline(
     specs = desired(settings, sizes)
     match output:
         case Output.STRIMZI:
-            return strimzi.resources(specs, wanted, cluster)
+            if sizes.partitions is None:  # then nothing was said of the input: it is another's
+                specs = [spec for spec in specs if spec.role is not Role.INPUT]
+            return strimzi.resources(specs, wanted, strimzi.Owner(cluster, settings))
         case Output.KSQLDB:
             return "\n\n".join(one.text for one in ksqldb.statements(settings, specs)) + "\n"
         case _:

@@ -8,17 +8,22 @@ from collections.abc import AsyncIterator, Iterable
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Final
 
 import typer
 from rich.console import Console
 from rich.text import Text
 
+from barengine.errors import BarengineError
 from barengine.infra import apply as work
 from barengine.infra.apply import Done, Plan, Target
 from barengine.infra.history import History
 from barengine.infra.metrics import InfraMetrics
 from barengine.infra.model import LeftAlone, Resource
 from barengine.infra.show import Line, done_json, done_line
+
+STDOUT: Final = Path("-")
+"""A metrics file that is none: where nothing can be written, a log still can be read."""
 
 
 async def ask(target: Target, wait_s: float) -> Plan:
@@ -40,6 +45,7 @@ class _Report:
     applied: list[Done] = field(default_factory=list)
     skipped: int = 0
     left_alone: list[LeftAlone] = field(default_factory=list)
+    error: str | None = None
 
     def add(self, one: Done | Resource | LeftAlone) -> None:
         match one:
@@ -60,6 +66,7 @@ class _Report:
             "applied": [done_json(one) for one in self.applied],
             "skipped": self.skipped,
             "left_alone": [left._asdict() for left in self.left_alone],
+            "error": self.error,
         }
         return json.dumps(said, indent=2)
 
@@ -83,13 +90,24 @@ async def do(target: Target, wait_s: float, metrics_file: Path | None, as_json: 
         async with _history(target, wait_s) as history, aclosing(work.apply(target, history)) as on:
             async for one in on:
                 report.add(one)
+    except BarengineError as error:
+        report.error = str(error)
+        raise
     finally:
+        # whoever reads them wants most to know what was done before a step failed
+        if as_json:
+            typer.echo(report.json(target.settings.context))
         if metrics_file is not None:
-            report.metrics.write(metrics_file)
-    if as_json:
-        typer.echo(report.json(target.settings.context))
-    else:
+            _write(report.metrics, metrics_file)
+    if not as_json:
         show([report.line(time.monotonic() - began)])
+
+
+def _write(metrics: InfraMetrics, path: Path) -> None:
+    if path == STDOUT:
+        typer.echo(metrics.text(), nl=False)
+    else:
+        metrics.write(path)
 
 
 @asynccontextmanager

@@ -4,6 +4,8 @@ Keys are text. ``page|BROKER|SYMBOL`` has, behind one version byte, in Avro bina
 
     real_end, close, event                  long
     open bars, by rung                      array of (period: string, bar)
+    cuts, by rung; left out if there is none
+                                            array of (period: string, end: long)
 
 ``kept|BROKER|SYMBOL|PERIOD|START`` has, behind one version byte, one bar that late ticks can still
 correct; START is its bucket start in ns. A bar is a record of
@@ -52,6 +54,7 @@ _WIDEST: Final = 16
 """Bytes of a sum: it is below 10**38."""
 
 PeriodBar = tuple[str, Bar]
+PeriodCut = tuple[str, int]
 
 
 def encode_page_key(broker: str, symbol: str) -> bytes:
@@ -64,10 +67,13 @@ def encode_page_value(
     close: int,
     event_ns: int,
     opened: Iterable[PeriodBar],
+    cuts: Iterable[PeriodCut] = (),
 ) -> bytes:
     """Value of a page's state record."""
     head = b"".join(map(encode_varint, (real_end_ns, close, event_ns)))
-    return bytes([VERSION]) + head + _array(opened)
+    bars = _array([_sized(period.encode()) + _bar(bar) for period, bar in opened])
+    ends = [_sized(period.encode()) + encode_varint(end) for period, end in cuts]
+    return bytes([VERSION]) + head + bars + (_array(ends) if ends else b"")
 
 
 def encode_kept_key(broker: str, symbol: str, period: str, start_ns: int) -> bytes:
@@ -96,8 +102,9 @@ def decode_key(key: bytes) -> tuple[str, str, str | None]:
 
 def decode_page_value(
     broker: str, symbol: str, value: bytes
-) -> tuple[int, int, int, list[PeriodBar]]:
-    """What :func:`encode_page_value` took, of a value whose version is known to be ours.
+) -> tuple[int, int, int, list[PeriodCut], list[PeriodBar]]:
+    """What :func:`encode_page_value` took, of a value whose version is known to be ours; the open
+    bars come last.
 
     Raises:
         ValueError: it is damaged.
@@ -106,10 +113,11 @@ def decode_page_value(
     try:
         real_end_ns, close, event_ns = (cursor.varint() for _ in range(3))
         opened = list(_bars(cursor, broker, symbol))
+        cuts = list(_cuts(cursor)) if cursor.pos < len(cursor.data) else []
         cursor.finish()
     except (BadTick, IndexError) as error:
         raise ValueError("it breaks off, or holds what no page holds") from error
-    return real_end_ns, close, event_ns, opened
+    return real_end_ns, close, event_ns, cuts, opened
 
 
 def decode_kept_value(broker: str, symbol: str, value: bytes) -> Bar:
@@ -127,8 +135,7 @@ def decode_kept_value(broker: str, symbol: str, value: bytes) -> Bar:
     return bar
 
 
-def _array(bars: Iterable[PeriodBar]) -> bytes:
-    items = [_sized(period.encode()) + _bar(bar) for period, bar in bars]
+def _array(items: list[bytes]) -> bytes:
     if not items:
         return encode_varint(0)
     return encode_varint(len(items)) + b"".join(items) + encode_varint(0)
@@ -171,6 +178,12 @@ def _bars(cursor: Cursor, broker: str, symbol: str) -> Iterator[PeriodBar]:
     while count := cursor.block():
         for _ in range(count):
             yield cursor.sized().decode(errors="replace"), _read_bar(cursor, broker, symbol)
+
+
+def _cuts(cursor: Cursor) -> Iterator[PeriodCut]:
+    while count := cursor.block():
+        for _ in range(count):
+            yield cursor.sized().decode(errors="replace"), cursor.varint()
 
 
 def _read_bar(cursor: Cursor, broker: str, symbol: str) -> Bar:

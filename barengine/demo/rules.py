@@ -38,7 +38,7 @@ class Rules:
         cls, settings: Settings, began_ns: int | None = None, ended_ns: int | None = None
     ) -> Self:
         """The rules of an engine with these settings that sees its input from the first record
-        on. Sessions and sizes are not looked at."""
+        on. Sessions, sizes and heartbeats are not looked at."""
         return cls(
             settings.period,
             settings.grace_ns,

@@ -82,7 +82,7 @@ class Settling:
 def _open_periods(image: StateImage) -> set[str]:
     """Roll-ups of which a bar is open."""
     pages = (decode_page_value(*names, value) for names, value in image.pages.items())
-    return {period for _, _, _, opened in pages for period, _ in opened}
+    return {period for *_, opened in pages for period, _ in opened}
 
 
 def _idle(task: dict[str, Any]) -> bool:

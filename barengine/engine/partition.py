@@ -198,8 +198,11 @@ class PartitionEngine:
 
     @property
     def held(self) -> bool:
-        """Whether no tick can be taken before the next snapshot: it has all that it can hold."""
-        return self._turns.held
+        """Whether no tick can be taken before the next snapshot: it has all that it can hold.
+
+        Never in replay: there is no snapshot to wait for, and nothing closes.
+        """
+        return not self.replaying and self._turns.held
 
     def feed(self, batch: RecordBatch, next_offset: int, wall_ns: int) -> Outcome:
         """Take a batch up to ``next_offset`` (which may lie beyond its last record).
@@ -220,7 +223,9 @@ class PartitionEngine:
         outcome = Outcome(self.position, None, 0, 0, [])
         self._turns.drain()
         while outcome.need_schema is None and self.position < stop and not self.held:
-            outcome = self.kernel.process(batch, self.position, stop, wall_ns)
+            outcome = self.kernel.process(
+                batch, self.position, stop, wall_ns, most_late=self._turns.late_room
+            )
             self.position = outcome.next_offset
             self.live_records += outcome.records
             self._keep(outcome.rejects)
@@ -337,7 +342,7 @@ class PartitionEngine:
             self.seq,
             taken.leaves,
             pending.late + taken.refused,
-            pending.dead,
+            pending.dead + taken.dead,
             pending.dropped,
             taken.corrected,
             self._take_tombstones(),

@@ -346,6 +346,11 @@ class StateImage:
             self.rejected[block] = list(zip(edges[::2], edges[1::2], strict=True))
 
 
+WITH_A_BOOK: Final = "WATERMARK"
+"""In the fingerprint only of engines that make more than base bars, and compared only between two
+of those: what a book has stored of a series is of one mode, and base bars alone go on in either."""
+
+
 def differences(stored: str, current: dict[str, str]) -> list[str]:
     """What changed between a stored fingerprint and the current one, one phrase a setting.
 
@@ -362,4 +367,5 @@ def differences(stored: str, current: dict[str, str]) -> list[str]:
         f"{name} was {before.get(name, 'unset')}, is now {current.get(name, 'unset')}"
         for name in sorted(before.keys() | current.keys())
         if before.get(name) != current.get(name)
+        and (name != WITH_A_BOOK or before.keys() & current.keys() >= {name})
     ]

@@ -4,17 +4,33 @@ Empty buckets cost no tick, but a bar each: one tick behind an hour of silence m
 them. So that no transaction has many more than MOST_FILLS, the kernel closes a broker only as far
 as the book's bars fit in; what is beyond waits for the next transaction. Meanwhile no tick is
 taken (``held``), for each would be decided by a close that recovery does not find in the state.
+
+A late tick may make as many: with it the flat bars behind it leave again. So the kernel takes only
+so many late ticks at once (``late_room``), their corrections are made, and as soon as they are
+too many for one transaction no tick is taken before the next one.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final, NamedTuple
 
-from barengine.kernel import Book, BookBlock, Kernel, Kind, Leaf, Reject, SeriesBlock
-from barengine.model import NEVER
+from barengine.kernel import (
+    Book,
+    BookBlock,
+    EncodedRecords,
+    Kernel,
+    Kind,
+    Leaf,
+    Reject,
+    SeriesBlock,
+    SeriesState,
+)
+from barengine.model import INT64_MAX, NEVER
 
 MOST_FILLS: Final = 40_000
-"""Flat bars of one transaction, about: 8 MB. The last span of each broker may go beyond."""
+"""Flat bars of one transaction, about: 8 MB. The last span of each broker may go beyond. A
+correction counts as two: a kept bar of its size is written with it."""
 
 
 class Taken(NamedTuple):
@@ -25,6 +41,8 @@ class Taken(NamedTuple):
     """Late ticks that went into corrections."""
     refused: list[Reject]
     """Late ticks that no bar was kept for any more."""
+    dead: list[Reject]
+    """Late ticks that no bar could hold."""
     series: SeriesBlock
     pages: BookBlock | None
     """None without a book."""
@@ -38,18 +56,37 @@ class Turns:
         self._book = book
         self._leaves: list[Leaf] = []
         self._late: list[Reject] = []
+        self._series: list[SeriesBlock] = []
         self._corrected: list[Reject] = []
         self._refused: list[Reject] = []
 
     @property
     def held(self) -> bool:
-        """Whether a broker has to wait for a transaction before it can close further."""
-        return bool(self._kernel.held())
+        """Whether a broker has to wait for a transaction before it can close further, or there are
+        as many corrections as one can carry."""
+        corrected = any(leaf.kind is Kind.CORRECTION for leaf in self._leaves)
+        return bool(self._kernel.held()) or (corrected and self._room <= 0)
 
     @property
     def bars(self) -> int:
-        """How many wait to leave, but for those that need no base bar."""
-        return self._kernel.pending + sum(len(leaf.block) for leaf in self._leaves)
+        """How many wait to leave, but for those that need no base bar; corrections count twice."""
+        leaves = sum(len(leaf.block) * (1 + leaf.kind) for leaf in self._leaves)
+        return self._kernel.pending + leaves
+
+    @property
+    def late_room(self) -> int:
+        """How many late ticks may come until corrections have to be made of them."""
+        if self._book is None or not self._book.late_bars:
+            return INT64_MAX
+        return max(1, MOST_FILLS // (2 * self._book.late_bars)) - len(self._late)
+
+    @property
+    def _room(self) -> int:
+        """For how many more flat bars the transaction has room."""
+        return MOST_FILLS - sum(
+            2 * len(leaf.block) if leaf.kind is Kind.CORRECTION else leaf.filled
+            for leaf in self._leaves
+        )
 
     @property
     def due(self) -> bool:
@@ -67,33 +104,38 @@ class Turns:
         """Close what is due, as far as one transaction can hold what becomes of it."""
         kernel, book = self._kernel, self._book
         while book is not None and (held := kernel.held()):
-            self._turn(kernel.take_series())  # the book must know every series that has closed
-            room = MOST_FILLS - sum(leaf.filled for leaf in self._leaves)
+            self._turn()  # the book must know every series that has closed
+            room = self._room
             if room <= 0:
                 break
             for broker, through in held:
                 share = max(1, room // len(held))
                 kernel.allow(broker, book.due(broker, through, share, kernel.open_windows))
         kernel.drain()
+        if self.late_room <= 0:
+            self._turn()
 
     def take(self) -> Taken:
         """Everything; call drain first."""
-        series = self._kernel.take_series()
-        self._turn(series)
+        self._turn()
         taken = Taken(
             self._leaves,
             self._corrected,
-            self._refused,
-            series,
+            [one for one in self._refused if one.reason.late],
+            [one for one in self._refused if not one.reason.late],
+            _Several(self._series) if len(self._series) > 1 else self._series[0],
             self._book.take_pages() if self._book is not None else None,
         )
-        self._leaves, self._corrected, self._refused = [], [], []
+        self._leaves, self._corrected, self._refused, self._series = [], [], [], []
         for state in self._kernel.brokers() if self._book is not None else ():
             self._kernel.allow(state.broker, NEVER)
         return taken
 
-    def _turn(self, series: SeriesBlock) -> None:
+    def _turn(self) -> None:
         self._kernel.drain()
+        series = self._kernel.take_series()
+        if len(series) or not self._series:
+            self._series.append(series)
         block = self._kernel.take_bars()
         if self._book is None:
             self._leaves += [Leaf(0, Kind.FINAL, block)] if len(block) else []
@@ -104,3 +146,19 @@ class Turns:
         self._refused += page.refused
         refused = {one.offset for one in page.refused}
         self._corrected += [one for one in late if one.offset not in refused]
+
+
+class _Several:
+    """States of series that were taken one block after the other; the last of each counts."""
+
+    def __init__(self, blocks: Sequence[SeriesBlock]) -> None:
+        self._blocks = blocks
+
+    def __len__(self) -> int:
+        return sum(map(len, self._blocks))
+
+    def encode(self, max_bytes: int, time_ms: int) -> list[EncodedRecords]:
+        return [one for block in self._blocks for one in block.encode(max_bytes, time_ms)]
+
+    def states(self) -> list[SeriesState]:
+        return [one for block in self._blocks for one in block.states()]

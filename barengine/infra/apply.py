@@ -17,10 +17,12 @@ from barengine.infra.topics import Sizes
 from barengine.kafka.admin import wait_for_broker
 from barengine.kafka.client import ConnectionConfig
 from barengine.kafka.registry import SchemaRegistry
+from barengine.service.subjects import Subject
 from barengine.settings import Settings
 
-_ROUNDS: Final = 3
-"""A step may show what was hidden before it: the broker's defaults in a topic that is new."""
+_ROUNDS: Final = 4
+"""A step may show what was hidden before it: the broker's defaults in a topic that is new. The
+first round may have one step alone, see :func:`apply`."""
 
 _FIRST_WAIT_S: Final = 0.2
 _LONGEST_WAIT_S: Final = 5.0
@@ -74,12 +76,19 @@ async def wait_until_up(target: Target, on_wait: OnWait, timeout_s: float) -> No
             await wait_for_broker(target.connection, lambda why: waits("Kafka", why))
             if target.registry is not None:
                 probe = target.registry.compatibility
-                await _until(lambda: probe("barengine"), lambda why: waits("the registry", why))
+                # one that is asked for anyway: a login may be allowed to see no other
+                subject = _subjects(target)[0].name
+                await _until(lambda: probe(subject), lambda why: waits("the registry", why))
             if target.ksqldb is not None:
                 await _until(target.ksqldb.alive, lambda why: waits("ksqlDB", why))
     except TimeoutError:
         waited = f"waited {time.monotonic() - began:.0f} s for "
         raise BarengineError(waited + (said[-1] if said else "Kafka")) from None
+
+
+def _subjects(target: Target) -> list[Subject]:
+    specs = topics.desired(target.settings, target.sizes)
+    return schemas.subjects(target.settings, specs)
 
 
 async def _until(probe: Callable[[], Awaitable[object]], on_wait: OnWait) -> None:
@@ -111,7 +120,7 @@ async def plan(target: Target, history: History) -> Plan:
     findings = await topics.look(settings, connection, target.sizes)
     specs = topics.desired(settings, target.sizes)
     if target.registry is not None:
-        findings += await schemas.look(target.registry, schemas.subjects(settings, specs))
+        findings += await schemas.look(target.registry, _subjects(target))
     if target.principal is not None:
         wanted = rights.rights(settings, specs, target.principal)
         findings += await rights.look(connection, wanted)
@@ -128,6 +137,9 @@ async def apply(
     that needed nothing, and what is left alone. Whoever stops in between goes on by calling this
     again.
 
+    The history is made first, and looked at before the others are: brokers before Kafka 3.6 refuse
+    a topic for a setting that they do not know, and a topic of theirs shows which they do.
+
     Raises:
         BarengineError: a step failed; those before it are done.
     """
@@ -140,6 +152,8 @@ async def apply(
             await history.write(Entry.of(step.resource, found=False))
             done.add(step.resource.id)
             yield Done(step, time.monotonic() - began)
+            if step.new and step.resource.id == history.id:
+                break
         if not found.steps:
             break
     else:

@@ -16,7 +16,7 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 
 from barengine import __version__
-from barengine.infra.model import Resource
+from barengine.infra.model import Kind, Resource
 from barengine.kafka.admin import describe
 from barengine.kafka.client import ConnectionConfig
 from barengine.kafka.state_reader import read_state
@@ -78,6 +78,7 @@ class History:
 
     def __init__(self, settings: Settings, connection: ConnectionConfig) -> None:
         self.topic: Final = history_topic(settings).name
+        self.id: Final = f"{Kind.TOPIC} {self.topic}"
         self._connection = connection
         self._producer: AIOKafkaProducer | None = None
 

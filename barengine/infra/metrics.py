@@ -8,7 +8,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Final
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, write_to_textfile
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    generate_latest,
+    write_to_textfile,
+)
 
 from barengine.errors import ConfigurationError
 from barengine.infra.model import Kind
@@ -54,6 +61,11 @@ class InfraMetrics:
     def skipped(self, kind: Kind) -> None:
         """Count one resource that needs nothing."""
         self._skipped.labels(kind.value).inc()
+
+    def text(self) -> str:
+        """All of it, as the file would hold it."""
+        self._last_run.set_to_current_time()
+        return generate_latest(self.registry).decode()
 
     def write(self, path: Path) -> None:
         """Write all of it, in one go: a collector never reads half a file.

@@ -31,6 +31,7 @@ OPERATIONS: Final = {
     Role.LETTERS: (Operation.WRITE, Operation.DESCRIBE_CONFIGS),
     Role.STATE: (Operation.READ, Operation.WRITE, Operation.DESCRIBE_CONFIGS),
     Role.SCHEDULE: (Operation.READ, Operation.DESCRIBE_CONFIGS),
+    Role.HEARTBEATS: (Operation.READ, Operation.DESCRIBE_CONFIGS),
     Role.HISTORY: (),  # of the one who applies, not of the service
 }
 """What the service does with its topics."""

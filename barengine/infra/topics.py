@@ -29,14 +29,20 @@ class Sizes:
     replication_factor: int = BROKER_DEFAULT
 
 
-def desired(settings: Settings, sizes: Sizes, source: TopicInfo | None = None) -> list[TopicSpec]:
+def desired(
+    settings: Settings,
+    sizes: Sizes,
+    source: TopicInfo | None = None,
+    like: TopicInfo | None = None,
+) -> list[TopicSpec]:
     """Every topic that shall be there, the history first, the input next.
 
     Args:
         source: the input topic, where it is there.
+        like: else any topic of this broker, which shows what settings the broker knows.
     """
     if source is None:
-        source = suggested_input(settings)
+        source = suggested_input(settings, like=like)
         if sizes.partitions is not None:
             source = replace(source, partitions=sizes.partitions)
     input_topic = wanted_input(settings, source.partitions)
@@ -52,9 +58,9 @@ async def look(settings: Settings, connection: ConnectionConfig, sizes: Sizes) -
     Raises:
         KafkaUnavailableError, ConfigurationError: no answer, or not allowed.
     """
-    name = settings.input_topic
-    source = (await describe(connection, [name])).get(name)
-    specs = desired(settings, sizes, source)
+    name, history = settings.input_topic, history_topic(settings).name
+    first = await describe(connection, [name, history])
+    specs = desired(settings, sizes, first.get(name), first.get(history))
     there = await describe(connection, [spec.name for spec in specs])
     findings = Findings()
     for spec in specs:

@@ -48,6 +48,9 @@ TRANSACTIONAL: Final = 0x10
 CONTROL: Final = 0x20
 
 _MAGIC_AT: Final = 16
+_OFFSETS: Final = struct.Struct(">q15xi")
+"""Base offset and last offset delta of format 2."""
+
 _MIN_LENGTH: Final = 14
 """Smallest message of format 0 behind its length: CRC, magic, attributes, two empty lengths."""
 
@@ -84,14 +87,25 @@ class _Header(NamedTuple):
 
 
 def end_of(data: bytes, offset: int) -> int:
-    """The offset behind the last whole batch; ``offset`` where there is none. Checks nothing."""
-    for start, stop, magic in _spans(data):
-        if magic < 2:
-            (last,) = struct.unpack_from(">q", data, start)
-            offset = max(offset, last + 1)
-        elif stop - start >= HEADER.size:
-            offset = max(offset, _Header._make(HEADER.unpack_from(data, start)).next_offset)
-    return offset
+    """The offset behind the last whole batch; ``offset`` where there is none. Checks nothing.
+
+    Runs over all of a fetch at a stretch, which may be tens of thousands of small batches.
+    """
+    last = None
+    for last in _spans(data):  # noqa: B007 - the last one is what is wanted
+        pass
+    if last is None:
+        return offset
+    start, stop, magic = last
+    base: int
+    delta: int
+    if magic < 2:
+        (base,) = struct.unpack_from(">q", data, start)
+        return max(offset, base + 1)
+    if stop - start < HEADER.size:
+        return offset
+    base, delta = _OFFSETS.unpack_from(data, start)
+    return max(offset, base + delta + 1)
 
 
 def read_batches(

@@ -8,6 +8,8 @@ from typing import Any, Final
 
 import cramjam
 
+from barengine.kernel import written
+
 CODECS: Final = ("none", "gzip", "snappy", "lz4", "zstd")
 """Names by the number that stands in a batch's attributes."""
 
@@ -80,17 +82,20 @@ def _decompress_lz4(data: memoryview) -> bytes:
         return bytes(cramjam.lz4.decompress(data))
     largest = _LZ4_BLOCK[data[5] >> 4 & 7]
     rooms = [min(largest, (stop - start) * _LZ4_RATIO) for start, stop, _ in blocks]
-    out = memoryview(bytearray(sum(rooms)))
-    end = 0
-    for (start, stop, as_is), room in zip(blocks, rooms, strict=True):
-        place = out[end : end + room]
-        if as_is:
-            size = stop - start
-            place[:size] = data[start:stop]
-        else:
-            size = cramjam.lz4.decompress_block_into(data[start:stop], place, output_len=room)
-        end += size
-    return bytes(out[:end])
+
+    def write(out: memoryview) -> int:
+        end = 0
+        for (start, stop, as_is), room in zip(blocks, rooms, strict=True):
+            if as_is:
+                size = stop - start
+                out[end : end + size] = data[start:stop]
+            else:
+                place = out[end : end + room]
+                size = cramjam.lz4.decompress_block_into(data[start:stop], place, output_len=room)
+            end += size
+        return end
+
+    return written(sum(rooms), write)
 
 
 def _lz4_blocks(data: memoryview) -> list[tuple[int, int, bool]]:

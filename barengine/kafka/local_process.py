@@ -73,6 +73,8 @@ class SupervisedProcess:
         """The child's exit code, or None if it still runs after so many seconds."""
         if self._exit_code is None:
             line = self._next_line(timeout_s)
+            if line is not None and line.startswith("pid "):  # an interrupt came before it was read
+                line = self._next_line(timeout_s)
             if line is not None:
                 # no line at all means that the supervisor itself was killed, and the child with it
                 self._exit_code = int(line.removeprefix("exit ")) if line else -9

@@ -47,6 +47,8 @@ def answer_in_time(client: Any, join_s: float) -> None:
         if not await client.ready(node_id, group=group):
             return await send(node_id, request, group=group)  # it says what is wrong
         conn = client._conns[node_id, group]
+        if conn._reader is None:  # it was closed while we waited to be told of it
+            return await send(node_id, request, group=group)
         # aiokafka asks for it when it sends, and nothing else runs until then
         conn._request_timeout = limits.get(type(request), ANSWER_MS / 1000)
         if not isinstance(request, FetchRequest):

@@ -210,7 +210,8 @@ class TransactionalSink:
             error = sender.exception()  # the rest only says that the sender has ended
         if not isinstance(error, BarengineError):
             error = _exception(self._producer._txn_manager._transaction_waiter) or error
-        if isinstance(error, TimeoutError):
+        # aiokafka's own: a batch had to wait too long for the one before it
+        if isinstance(error, TimeoutError | kafka.KafkaTimeoutError):
             return TransactionTimeoutError(
                 f"the transaction of {self._id} was not done in {self._timeout_ms} ms"
             )

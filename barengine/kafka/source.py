@@ -191,10 +191,13 @@ class Source:
             raise error
         if self._consumer is None:
             raise RuntimeError(f"the source of {self.topic} is not started")
-        consumer = self._consumer
-        for task in (consumer._fetcher.error_future, consumer._coordinator._coordination_task):
-            if task.done() and not task.cancelled() and task.exception() is not None:
-                raise _ended(translate(task.exception(), f"reading {self.topic}"))
+        coordinator = self._consumer._coordinator
+        _insist_on(self._consumer._fetcher.error_future, f"reading {self.topic}")
+        _insist_on(coordinator._coordination_task, f"reading {self.topic}")
+        # before it joins again aiokafka ends the heartbeats itself
+        beats = coordinator._heartbeat_task
+        if beats is not None and not coordinator._rejoin_needed_fut.done():
+            _insist_on(beats, "heartbeats to the group")
 
     def _problem(self, error: Exception) -> BarengineError | None:
         """None: of a position that a seek or a new assignment has replaced since."""
@@ -346,8 +349,17 @@ class Source:
             raise TaskMovedError(f"{self.topic}-{partition} is not assigned to this member")
 
 
-def _ended(problem: BarengineError) -> BarengineError:
-    """What ended a background task of aiokafka: it is not started again."""
+def _insist_on(task: asyncio.Future[Any], what: str) -> None:
+    """A background task of aiokafka that has ended is not started again.
+
+    Raises:
+        BrokenClientError: it has ended.
+        ConfigurationError, TaskMovedError: because of this.
+    """
+    if not task.done():
+        return
+    error = None if task.cancelled() else task.exception()
+    problem = KafkaUnavailableError(what) if error is None else translate(error, what)
     if isinstance(problem, KafkaUnavailableError):
-        return BrokenClientError(f"{problem}; the client does not recover from that")
-    return problem
+        raise BrokenClientError(f"{problem}: it has ended; the client does not recover from that")
+    raise problem

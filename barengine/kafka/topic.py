@@ -55,6 +55,7 @@ class Role(StrEnum):
     LETTERS = "letters"
     STATE = "state"
     SCHEDULE = "schedule"
+    HEARTBEATS = "heartbeats"
     HISTORY = "history"
 
 

@@ -11,6 +11,7 @@ from barengine.kernel._book import (
     BookConfig,
     BookStart,
     Calendar,
+    Feed,
     Hours,
     Kind,
     Leaf,
@@ -38,6 +39,11 @@ from barengine.kernel._protocol import (
 from barengine.kernel._pure import PureKernel
 from barengine.kernel._pure_book import PureBook
 
+try:
+    from barengine.kernel._fresh import written
+except ImportError:  # not built: kernel_class says so to whoever wants the compiled one
+    from barengine.kernel._pure_fresh import written
+
 __all__ = [
     "BadTick",
     "BarBlock",
@@ -50,6 +56,7 @@ __all__ = [
     "Calendar",
     "DecodedTick",
     "EncodedRecords",
+    "Feed",
     "Hours",
     "Kernel",
     "KernelConfig",
@@ -69,6 +76,7 @@ __all__ = [
     "around_the_clock",
     "book_class",
     "kernel_class",
+    "written",
 ]
 
 

@@ -46,6 +46,12 @@ cdef struct Pending:
     Fields tick
 
 
+cdef struct Place:  # in a batch, between two records
+    const uint8_t* p
+    int64_t count       # records from here on
+    int64_t top         # largest offset before
+
+
 cdef struct Walk:
     Cursor cursor
     int64_t count
@@ -60,6 +66,7 @@ cdef struct Walk:
     bint replay
     int64_t* skip       # ascending
     int64_t skip_count
+    int64_t most_late   # how many more late ticks may be taken
     # results
     int64_t next_offset
     uint32_t need_schema
@@ -71,6 +78,8 @@ cdef struct Walk:
     Output names
     Pending ahead[GROUP]  # decoded, not yet applied
     int64_t ahead_count
+    Place group           # where that group begins
+    int64_t top           # largest offset so far
 
 
 cdef inline bint is_skipped(const Walk* walk, int64_t offset) noexcept nogil:

@@ -18,20 +18,31 @@ Rules:
 3. A bar of a higher rung is the merge of its base bars: nothing else knows its ticks. It is
    partial if one of them is, or if its bucket starts at or before the broker's begin, or before
    the book began with that rung (:class:`BookStart`).
-4. On a continuous rung every series that has had a real bar gets a flat bar at its last close for
-   each span without one, if some of that span is trading time and it ends at most continuous_max
-   behind the end of the series' last real base bar. Its cause is ``halted`` where the whole span
-   lies in a trading halt; else ``feed_down`` where the broker's newest event time is more than
-   feed_timeout before its end; else ``quiet``.
+4. On a continuous rung every series that has had a real bar gets a flat bar for each span without
+   one, if some of that span is trading time and it ends at most continuous_max behind the end of
+   the series' last real base bar. Its price is the close of that base bar, whatever the rung: a
+   roll-up's own close may be an older one (ticks outside its hours, ORDER=offset, ticks that may
+   not touch the price). Its cause is ``halted`` where the whole span
+   lies in a trading halt; else ``feed_down`` where the broker's newest event time, or sign of life
+   (:data:`Feed`) before its end, is more than feed_timeout before that, or where since the newest
+   event time the feed is said to be down; else ``quiet``.
 5. A late tick is taken when its domain has gone up to ``Reject.closed_ns``, the close that made it
    late. Its base bucket must end behind closed_ns - horizon, and behind the time up to which bars
-   were not kept, else it is refused. It is
+   were not kept, else it is refused; where its base bar would reach MAX_SUM, as a dead letter
+   SIZE_RANGE. It is
    merged into the bar of its bucket on every rung: an open one just takes it; a closed one leaves
    again, revision + 1; where there was none, or a flat one, a bar of revision 1 (or the flat
-   one's + 1) leaves.
-6. If that gave a bucket a new close, the flat bars behind it, up to the next real bar of that
-   rung or to what is closed, leave again with it, revision + 1; where rule 4 would now have made
-   one that was not made, with revision 1.
+   one's + 1) leaves, unless the bucket began before the book did with that rung.
+6. If that gave a base bucket a new close, the flat bars behind it, up to the next real base bar or
+   to what is closed, leave again with it on every rung, revision + 1; where rule 4 would now have
+   made one that was not made, with revision 1.
+7. No key leaves twice but as a correction, though hours may change. What sessions cut never begins
+   before the newest end of a bar of that series and rung that has left (its *cut*): what is left
+   of such a span begins there, and is partial. Where the newest bar is kept, is real, and is in a
+   span that now goes on beyond what is closed, it is opened again, and leaves again at the new
+   end, revision + 1, with the base bars that were closed meanwhile, as far as they are kept; else
+   it is partial. A late tick goes into the bar that holds its time, not into the one that would
+   hold it now; where a bar or a cut says that its bucket did not leave as it is cut now, into none.
 
 A flat bar of revision 0 is remembered nowhere: rule 4 tells where it was. What a series must
 remember is in :class:`SeriesPage`.
@@ -87,6 +98,12 @@ Calendar = Callable[[str, int], Hours | None]
 gives for one broker must not change but by :meth:`Book.reschedule`."""
 
 
+Feed = Callable[[str, int], tuple[int, int]]
+"""What else than ticks says of a broker's feed before a time (ns): its newest sign of life, and
+since when it is said to be down and nothing has said since that it is up; NEVER for none. It may
+say more the next time it is asked."""
+
+
 def around_the_clock(broker: str, time_ns: int) -> Hours | None:
     """The calendar of brokers without a market."""
     return None
@@ -130,10 +147,22 @@ class BookConfig:
     """How far back late ticks correct bars; None: they do not."""
     continuous_max_ns: int = 7 * DAY_NS
     feed_timeout_ns: int = 30 * NS_PER_S
+    feed: Feed | None = None
+    """What else than ticks is a sign of life of a feed; None: nothing. Not asked under by_series,
+    where no bar says feed_down."""
     sized: bool = False
     """Ticks have sizes: a flat bar's volume is 0, not unknown."""
     forms: Mapping[tuple[int, Kind], BlockForm] = field(default_factory=dict)
     """How the bars of each leaf, named by rung and kind, are written."""
+
+    @property
+    def late_bars(self) -> int:
+        """How many bars one late tick makes leave at most: of each rung its own, and the flat ones
+        behind it; 0 without corrections."""
+        if self.horizon_ns is None:
+            return 0
+        far = min(self.horizon_ns, self.continuous_max_ns)
+        return sum(1 + rung.continuous * (far // rung.period.length_ns) for rung in self.rungs)
 
 
 class BookStart(NamedTuple):
@@ -165,7 +194,8 @@ class Page(NamedTuple):
     leaves: list[Leaf]
     """Without empty ones. The base bars that came in are in the leaf (0, FINAL)."""
     refused: list[Reject]
-    """Late ticks beyond the horizon, in offset order."""
+    """In offset order: late ticks beyond the horizon, and such that no base bar can hold as dead
+    letters."""
 
 
 @dataclass(slots=True)
@@ -186,6 +216,8 @@ class SeriesPage:
     """By rung and bucket start, with corrections only: real bars, and flat ones with revision > 0,
     that end behind the newest closed_through - horizon. Each is a state record of its own, lest
     every bar writes all others of its series again."""
+    cuts: dict[int, int] = field(default_factory=dict)
+    """By rung, of those that sessions cut: the newest end of a bar that has left."""
 
 
 class BookBlock(Protocol):
@@ -203,6 +235,11 @@ class Book(Protocol):
     """The bars of one partition above its kernel. Not thread-safe; one owner."""
 
     def __init__(self, config: BookConfig, calendar: Calendar) -> None: ...
+
+    @property
+    def late_bars(self) -> int:
+        """:attr:`BookConfig.late_bars`."""
+        ...
 
     def load(
         self,
@@ -269,8 +306,9 @@ class Book(Protocol):
     def reschedule(self) -> None:
         """The calendar may have changed: ask it again (and once after the last load_pages).
 
-        An open bar goes on in the span that now holds the newest closed time, if there is one: it
-        ends when that ends, and is partial if that starts at another time. Nothing that has
-        closed is cut anew.
+        An open bar keeps its start, so that it holds all the ticks between start and end and no
+        other; it ends when the span ends that now holds the newest closed time. Where there is
+        none it ends when it would have, or where the next span begins, if that is earlier. What
+        has closed stays as it left, but for bars that are opened again (rule 7).
         """
         ...

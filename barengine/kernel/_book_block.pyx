@@ -12,7 +12,6 @@ from barengine.kernel._encode cimport Output, Segments, add_record, reserve
 from barengine.kernel._wire cimport Bytes
 
 
-
 cdef class CompiledBookBlock:
     """Keys and values, in the order in which they were put in."""
 

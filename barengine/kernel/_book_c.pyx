@@ -1,29 +1,40 @@
 """The book in C: ``_pure_book`` is the specification; results are the same to the byte."""
 
-from libc.stdint cimport INT64_MAX, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
+from libc.stdint cimport INT64_MAX, int64_t, uint8_t, uint64_t
 from libc.string cimport memcpy, memset
 
 from barengine.kernel._bars cimport FILLED, merge_into
 from barengine.kernel._block cimport CompiledBarBlock, empty_block
 from barengine.kernel._book_memory cimport KINDS, Leaving, name_key
 from barengine.kernel._book_state cimport BookState
-from barengine.kernel._encode cimport Output, reserve
+from barengine.kernel._encode cimport reserve
 from barengine.kernel._memo cimport (
     MOST_RUNGS,
     Domain,
     Memo,
     OpenRung,
     Side,
+    cut_of,
+    is_free,
     kept_at,
+    kept_holding,
     next_real,
 )
 from barengine.kernel._spans cimport Span, in_halt
-from barengine.kernel._store cimport NEVER, NO_DATE, Closed, floor_to, grown, minus
-from barengine.kernel._sums cimport IS_PARTIAL, IS_SIZED, IS_UNPRICED, wide_product
+from barengine.kernel._store cimport NEVER, NO_DATE, Closed, grown, minus, plus
+from barengine.kernel._sums cimport (
+    IS_PARTIAL,
+    IS_SIZED,
+    IS_UNPRICED,
+    wide_fits,
+    wide_product,
+    wide_sum,
+)
 from barengine.kernel._windows cimport room_for_bar
 
 from barengine.kernel._book import Kind, Leaf, Page
-from barengine.model import Touch
+from barengine.kernel._protocol import Reject
+from barengine.model import Reason, Touch
 
 cdef enum:
     QUIET = 1  # 1 + index in codec.bar.CAUSES
@@ -54,7 +65,7 @@ cdef class CompiledBook(BookState):
         for one in brokers:
             self._sides[self._side(one.broker.encode())].begin = one.begin_ns
         self._line_up(taken)
-        refused = [tick for tick in late if not self._correct(tick)]
+        refused = [back for tick in late if (back := self._correct(tick)) is not None]
         if self._by_series:
             for one in series.states():
                 domain = self._domain_named(one.broker, one.symbol)
@@ -218,6 +229,7 @@ cdef class CompiledBook(BookState):
         cdef OpenRung* one = &self._domains[place].rungs[rung]
         cdef Memo* memo
         cdef Closed bar
+        cdef Span span
         cdef int64_t at
         one.is_open = False
         for at in range(one.memos.count):
@@ -225,8 +237,9 @@ cdef class CompiledBook(BookState):
             memo.is_open &= ~(<uint64_t>1 << rung)
             memo.stamp = self._stamp
             bar = memo.open[rung]
-            self._into_span(place, rung, &bar, &one.span)
-            self._leave(memo, rung, &bar, FINAL)
+            span = span_of(&bar)
+            self._into_span(place, rung, &bar, &span)
+            self._leave(memo, rung, &bar, CORRECTION if bar.revision else FINAL)
             self._keep(memo, rung, &bar)
         one.memos.count = 0
         return 0
@@ -257,18 +270,24 @@ cdef class CompiledBook(BookState):
         self, int64_t at, int rung, const Span* span, const Closed* bar
     ) except -1:
         """Rule 3: merge into the open bar of a higher rung."""
-        cdef int64_t place = self._memos[at].domain
-        cdef OpenRung* one = &self._domains[place].rungs[rung]
+        cdef Memo* memo = &self._memos[at]
+        cdef OpenRung* one = &self._domains[memo.domain].rungs[rung]
         cdef Closed now = bar[0]
-        cdef bint is_open = (self._memos[at].is_open >> rung) & 1
-        cdef Closed* opened = (
-            &self._memos[at].open[rung] if is_open else self._open(place, at, rung, span)
-        )
-        self._into_span(place, rung, &now, &one.span)
-        if is_open:
-            merge_into(opened, &now, self._by_offset)
-        else:
-            opened[0] = now
+        cdef Closed* opened
+        cdef Span own
+        memo.dirty = True
+        if (memo.is_open >> rung) & 1:
+            own = span_of(&memo.open[rung])
+            self._into_span(memo.domain, rung, &now, &own)
+            merge_into(&memo.open[rung], &now, self._by_offset)
+            return 0
+        opened = self._open(memo.domain, at, rung, span)
+        own = one.span
+        if own.start < cut_of(memo, rung) < own.end:
+            own.start = cut_of(memo, rung)
+            now.flags |= IS_PARTIAL
+        self._into_span(memo.domain, rung, &now, &own)
+        opened[0] = now
         return 0
 
     cdef void _into_span(self, int64_t place, int rung, Closed* bar, const Span* span) noexcept:
@@ -280,18 +299,31 @@ cdef class CompiledBook(BookState):
     cdef int _fill(self, int64_t place, int rung, const Span* span) except -1:
         """Rule 4, for the series that had no real bar in the span that ends here."""
         cdef Domain* domain = &self._domains[place]
-        cdef Closed bar
+        cdef Closed whole, bar
         cdef Memo* memo
+        cdef Span own
         cdef int64_t at
-        self._flat(place, span, 0, &bar)
+        self._flat(place, span, 0, &whole)
         for at in range(domain.memos.count):
             memo = &self._memos[domain.memos.items[at]]
-            if memo.stamp != self._stamp and self._fills(memo, span):
-                bar.bar.open = bar.bar.high = bar.bar.low = bar.bar.close = memo.close
-                self._leave(memo, rung, &bar, FINAL)
+            if memo.stamp == self._stamp or not self._fills(memo, span):
+                continue
+            bar = whole
+            if self._by_session[rung]:
+                if span.start < cut_of(memo, rung) < span.end:
+                    own = span[0]
+                    own.start = cut_of(memo, rung)
+                    self._flat(place, &own, 0, &bar)
+                    bar.flags |= IS_PARTIAL
+                self._cut(memo, rung, span.end)
+                memo.dirty = True
+            bar.bar.open = bar.bar.high = bar.bar.low = bar.bar.close = memo.close
+            self._leave(memo, rung, &bar, FINAL)
         return 0
 
-    cdef void _flat(self, int64_t place, const Span* span, int64_t close, Closed* bar) noexcept:
+    cdef int _flat(
+        self, int64_t place, const Span* span, int64_t close, Closed* bar
+    ) except -1:
         cdef Domain* domain = &self._domains[place]
         cdef const Side* side = &self._sides[domain.side]
         memset(bar, 0, sizeof(Closed))
@@ -303,40 +335,73 @@ cdef class CompiledBook(BookState):
         bar.flags = IS_SIZED if self._sized else 0
         bar.origin = FILLED
         bar.cause = QUIET
-        if side.has_hours and in_halt(&side.hours, span[0]):
+        if self._ask(domain.side, span.start) and in_halt(&side.hours, span[0]):
             bar.cause = HALTED
-        elif not self._by_series and minus(span.end, domain.event) > self._feed_timeout:
+        elif not self._by_series and self._is_down(domain, span.end):
             bar.cause = FEED_DOWN
+        return 0
 
-    # -- corrections (rules 5 and 6) -----------------------------------------------------------
+    cdef int _is_down(self, const Domain* domain, int64_t end) except -1:
+        cdef int64_t up = NEVER, down = NEVER
+        if self._feed is not None:
+            up, down = self._feed(self._brokers[domain.side], end)
+        if down > domain.event:
+            return 1
+        return minus(end, max(domain.event, up)) > self._feed_timeout
 
-    cdef bint _correct(self, tick) except -1:
-        """Rule 5; False where the tick cannot correct its bar any more."""
+    # -- corrections (rules 5 to 7) ------------------------------------------------------------
+
+    cdef object _correct(self, tick):
+        """Rule 5; gives the tick back where it cannot correct its bar any more."""
         cdef int64_t place = self._domain_named(tick.broker, tick.symbol)
-        cdef int64_t at, closed = tick.closed_ns
+        cdef int64_t at, close, closed = tick.closed_ns
         cdef int rung
+        cdef bint is_new
         cdef Memo* memo
-        cdef Closed bar
-        cdef Span span
+        cdef const Closed* before
+        cdef Closed bar, now
+        cdef Span base
         self._advance(place, closed)
         self._tick_bar(tick, &bar)
         if bar.end <= max(
             self._sides[self._domains[place].side].since, minus(closed, self._horizon)
         ):
-            return False
+            return tick
+        if not self._holds(tick, &bar):
+            return Reject(*tick[:5], Reason.SIZE_RANGE)
         at = self._memo_named(place, tick.broker, tick.symbol)
         memo = &self._memos[at]
         memo.real_end = max(memo.real_end, bar.end)
         self._saw(memo, &bar)
-        for rung in range(self._rungs):
-            if not self._span_at(self._domains[place].side, rung, bar.bar.start, &span):
-                continue
-            if span.end > self._domains[place].closed:
-                self._into_open(at, rung, &span, &bar)
-                self._memos[at].dirty = True
-            else:
-                self._replace(at, rung, &span, &bar)
-        return True
+        base = span_of(&bar)
+        before = kept_at(&memo.kept[0], base.start)
+        is_new = before == NULL or before.origin == FILLED
+        close = 0 if is_new else before.bar.close
+        self._replace(memo, 0, &base, &bar, &now)
+        if memo.real_end == base.end:
+            memo.close = now.bar.close
+        for rung in range(1, self._rungs):
+            self._into_rung(at, rung, &bar)
+        if is_new or now.bar.close != close:
+            for rung in range(self._rungs):
+                if self._continuous[rung]:
+                    self._refill(at, rung, &now)
+        return None
+
+    cdef bint _holds(self, tick, const Closed* bar) except -1:
+        """Whether its base bar stays below MAX_SUM with it; alone the tick does."""
+        cdef bytes first = tick.broker.encode()
+        cdef bytes names = first + tick.symbol.encode()
+        cdef const Closed* before
+        place = self._memo_of.get(name_key(names, len(first), len(names) - len(first)))
+        if place is None or not bar.flags & IS_SIZED:
+            return True
+        before = kept_at(&self._memos[<int64_t>place].kept[0], bar.bar.start)
+        if before == NULL or not before.flags & IS_SIZED:
+            return True
+        return wide_fits(wide_sum(before.sums.volume, bar.sums.volume)) and wide_fits(
+            wide_sum(before.sums.turnover, bar.sums.turnover)
+        )
 
     cdef int _tick_bar(self, tick, Closed* bar) except -1:
         """The base bar of one late tick."""
@@ -359,11 +424,45 @@ cdef class CompiledBook(BookState):
             bar.flags |= IS_UNPRICED
         return 0
 
-    cdef int _replace(self, int64_t at, int rung, const Span* span, const Closed* tick) except -1:
-        """The closed bar of one span leaves again with the tick in it."""
+    cdef int _into_rung(self, int64_t at, int rung, const Closed* bar) except -1:
+        """The tick goes into the bar of a higher rung that holds its time."""
         cdef Memo* memo = &self._memos[at]
+        cdef const Domain* domain = &self._domains[memo.domain]
+        cdef int64_t time = bar.bar.start, cut = cut_of(memo, rung)
+        cdef bint is_open = (memo.is_open >> rung) & 1
+        cdef const Closed* kept
+        cdef Closed now
+        cdef Span whole, span
+        if is_open and memo.open[rung].bar.start <= time < memo.open[rung].end:
+            span = span_of(&memo.open[rung])
+            return self._into_open(at, rung, &span, bar)
+        kept = kept_holding(&memo.kept[rung], time)
+        if kept != NULL:
+            span = span_of(kept)
+            return self._replace(memo, rung, &span, bar, &now)
+        if not self._span_at(domain.side, rung, time, &whole):
+            return 0
+        span = whole
+        if whole.start < cut < whole.end:  # what is left behind the cut, or what lies before it
+            if time < cut:
+                span.end = cut
+            else:
+                span.start = cut
+        if span.end > domain.closed:
+            return 0 if is_open else self._into_open(at, rung, &whole, bar)
+        if (
+            span.start == whole.start
+            and span.start >= self._sides[domain.side].begins[rung]
+            and is_free(&memo.kept[rung], span.start, span.end)
+        ):
+            self._replace(memo, rung, &span, bar, &now)
+        return 0
+
+    cdef int _replace(
+        self, Memo* memo, int rung, const Span* span, const Closed* tick, Closed* out
+    ) except -1:
+        """The closed bar of one span leaves again with the tick in it."""
         cdef const Closed* before = kept_at(&memo.kept[rung], span.start)
-        cdef bint same = False
         cdef Closed now = tick[0]
         cdef Closed merged
         now.revision = 1
@@ -373,35 +472,50 @@ cdef class CompiledBook(BookState):
         if before != NULL and before.origin != FILLED:
             merged = before[0]
             merge_into(&merged, &now, self._by_offset)
-            same = merged.bar.close == before.bar.close
             merged.revision = now.revision
             now = merged
         self._leave(memo, rung, &now, CORRECTION)
         self._keep(memo, rung, &now)
-        if rung == 0 and memo.real_end == span.end:
-            memo.close = now.bar.close
-        if self._continuous[rung] and not same:
-            self._refill(at, rung, &now)
+        out[0] = now
         return 0
 
     cdef int _refill(self, int64_t at, int rung, const Closed* real) except -1:
-        """Rule 6: the flat bars behind a real one take its close, up to the next real one."""
+        """Rule 6: flat bars behind a real base bar take its close, up to the next such bar."""
         cdef Memo* memo = &self._memos[at]
-        cdef Domain* domain = &self._domains[memo.domain]
-        cdef const Closed* before
-        cdef Closed flat
-        cdef Span span
-        cdef int64_t until = floor_to(real.bar.last_event, self._lengths[0]) + self._lengths[0]
-        until = min(domain.closed, until + self._continuous_max)
-        until = min(until, next_real(&memo.kept[rung], real.bar.start, until))
+        cdef const Domain* domain = &self._domains[memo.domain]
+        cdef int64_t begins = self._sides[domain.side].begins[rung] if rung else NEVER
+        cdef int64_t cut = cut_of(memo, rung)
+        cdef int64_t until = min(domain.closed, plus(real.end, self._continuous_max))
+        cdef Span span, left
+        until = min(until, next_real(&memo.kept[0], real.bar.start, until))
         span.end = real.end
-        while self._fillable(domain.side, rung, span.end, &span) and span.end <= until:
-            before = kept_at(&memo.kept[rung], span.start)
-            self._flat(memo.domain, &span, real.bar.close, &flat)
-            flat.revision = 1 if before == NULL else before.revision + 1
-            self._leave(memo, rung, &flat, CORRECTION)
-            self._keep(memo, rung, &flat)
+        while self._fillable(domain.side, rung, span.end, &span):
+            left = span
+            if span.start < cut < span.end:
+                left.end = cut
+            if left.end > until:
+                break
+            # the first one may be that of the real bar; an earlier book may not have had others
+            if left.start >= real.end and left.end > begins:
+                self._flat_again(memo, rung, &left, real.bar.close)
         return 0
+
+    cdef int _flat_again(
+        self, Memo* memo, int rung, const Span* span, int64_t close
+    ) except -1:
+        cdef const Closed* before = kept_at(&memo.kept[rung], span.start)
+        cdef Closed flat
+        self._flat(memo.domain, span, close, &flat)
+        flat.revision = 1 if before == NULL else before.revision + 1
+        self._leave(memo, rung, &flat, CORRECTION)
+        self._keep(memo, rung, &flat)
+        return 0
+
+
+cdef inline Span span_of(const Closed* bar) noexcept:
+    cdef Span span
+    span.start, span.end, span.date = bar.bar.start, bar.end, bar.trading_date
+    return span
 
 
 cdef inline bint same_broker(const uint8_t* names, const Closed* a, const Closed* b) noexcept:

@@ -1,6 +1,6 @@
 """The C side of a book's memory, for the book itself."""
 
-from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
+from libc.stdint cimport int64_t, uint8_t
 
 from barengine.kernel._book_block cimport CompiledBookBlock
 from barengine.kernel._encode cimport Output
@@ -41,6 +41,7 @@ cdef class BookMemory:
     cdef int64_t _horizon
     cdef int64_t _continuous_max
     cdef int64_t _feed_timeout
+    cdef object _feed
     cdef dict _side_of       # broker, as bytes -> index
     cdef list _brokers       # their names
     cdef list _hours         # what their tables point into
@@ -72,6 +73,7 @@ cdef class BookMemory:
     cdef int _span_at(self, int64_t side, int rung, int64_t time, Span* span) except -1
     cdef int _fillable(self, int64_t side, int rung, int64_t after, Span* span) except -1
     cdef int64_t _memo_named(self, int64_t place, str broker, str symbol) except -1
+    cdef int _cut(self, Memo* memo, int rung, int64_t end) except -1
     cdef Closed* _open(self, int64_t domain, int64_t at, int rung, const Span* span) except NULL
     cdef int64_t _next_filled(
         self, int64_t place, int64_t behind, int64_t more, int64_t* left

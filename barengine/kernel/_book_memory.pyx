@@ -20,6 +20,7 @@ from barengine.kernel._memo cimport (
     Side,
     domain_free,
     domain_init,
+    lift_cut,
     memo_free,
     memo_init,
     open_bar,
@@ -33,7 +34,7 @@ from barengine.kernel._spans cimport (
     plain_span,
     session_span,
 )
-from barengine.kernel._store cimport NEVER, Closed, grown, minus, plus
+from barengine.kernel._store cimport NEVER, Closed, grown, plus
 from barengine.kernel._wire cimport Bytes
 
 from barengine.kernel._book import AHEAD
@@ -95,7 +96,7 @@ cdef class BookMemory:
         self._sized = config.sized
         self._horizon = config.horizon_ns if self._corrects else -1
         self._continuous_max = config.continuous_max_ns
-        self._feed_timeout = config.feed_timeout_ns
+        self._feed_timeout, self._feed = config.feed_timeout_ns, config.feed
         self._side_of, self._brokers, self._hours = {}, [], []
         self._domain_of, self._memo_of = {}, {}
         self._block = CompiledBookBlock()
@@ -117,6 +118,10 @@ cdef class BookMemory:
 
     def __repr__(self):
         return f"<{type(self).__name__} of {len(self._memo_of)} series>"
+
+    @property
+    def late_bars(self):
+        return self._config.late_bars
 
     # -- brokers, what closes together, series -------------------------------------------------
 
@@ -220,6 +225,12 @@ cdef class BookMemory:
             one.is_open, one.span = True, span[0]
         self._memos[at].is_open |= <uint64_t>1 << rung
         return bar
+
+    cdef int _cut(self, Memo* memo, int rung, int64_t end) except -1:
+        """A bar of the rung that ends there has left."""
+        if self._by_session[rung] and not lift_cut(memo, rung, self._rungs, end):
+            raise MemoryError
+        return 0
 
     # -- hours and spans -----------------------------------------------------------------------
 

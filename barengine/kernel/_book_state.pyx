@@ -4,10 +4,18 @@
 """
 
 from cpython.bytes cimport PyBytes_FromStringAndSize
-from libc.stdint cimport INT64_MAX, int64_t, uint8_t, uint32_t, uint64_t
+from libc.stdint cimport INT64_MAX, int64_t, uint8_t, uint32_t
 from libc.string cimport memcpy
 
-from barengine.kernel._bars cimport MOST_OF_BAR, get_bar, get_bytes, get_long, put_bar
+from barengine.kernel._bars cimport (
+    FILLED,
+    MOST_OF_BAR,
+    get_bar,
+    get_bytes,
+    get_long,
+    merge_into,
+    put_bar,
+)
 from barengine.kernel._book_block cimport CompiledBookBlock
 from barengine.kernel._book_memory cimport BookMemory, view
 from barengine.kernel._encode cimport (
@@ -27,13 +35,15 @@ from barengine.kernel._memo cimport (
     Kept,
     Memo,
     OpenRung,
+    cut_of,
     domain_free,
     drop_first,
     keep_bar,
+    kept_place,
     memo_free,
 )
 from barengine.kernel._spans cimport Span
-from barengine.kernel._store cimport Closed, minus
+from barengine.kernel._store cimport NEVER, Closed, minus
 from barengine.kernel._sums cimport IS_PARTIAL
 from barengine.kernel._wire cimport Bytes, Cursor
 
@@ -90,14 +100,17 @@ cdef class BookState(BookMemory):
             raise damaged()
         memo.real_end, memo.close, memo.event = end, close, event
         self._domains[memo.domain].event = max(self._domains[memo.domain].event, event)
-        _, missed = self._starts.missed(broker)
-        self._load_open(at, &cursor, missed)
+        unkept, missed = self._starts.missed(broker)
+        self._load_open(at, &cursor, missed, unkept or not self._corrects)
+        if cursor.p != cursor.end:
+            self._load_cuts(&self._memos[at], &cursor)
         if cursor.p != cursor.end:
             raise damaged()
         return 0
 
-    cdef int _load_open(self, int64_t at, Cursor* cursor, missed) except -1:
-        """The array of open bars; those of periods that were missed are passed over."""
+    cdef int _load_open(self, int64_t at, Cursor* cursor, missed, bint unkept) except -1:
+        """The array of open bars; those of periods that were missed are passed over, and those
+        that were opened again where that came to nothing."""
         cdef int64_t count = 0
         cdef Bytes period
         cdef Closed bar
@@ -110,12 +123,26 @@ cdef class BookState(BookMemory):
             for _ in range(count):
                 if not get_bytes(cursor, &period) or not get_bar(cursor, &bar, self._by_offset):
                     raise damaged()
-                name = PyBytes_FromStringAndSize(<const char*>period.p, period.n).decode(
-                    errors="replace"
-                )
+                name = to_bytes(period).decode(errors="replace")
+                if bar.revision > 0 and unkept:
+                    continue
                 if self._numbers.get(name, 0) > 0 and name not in missed:
                     span.start, span.end, span.date = bar.bar.start, bar.end, bar.trading_date
                     self._open(self._memos[at].domain, at, self._numbers[name], &span)[0] = bar
+
+    cdef int _load_cuts(self, Memo* memo, Cursor* cursor) except -1:
+        cdef int64_t count = 0, end = 0
+        cdef Bytes period
+        while True:
+            if not get_long(cursor, &count) or count < 0:
+                raise damaged()
+            if count == 0:
+                return 0
+            for _ in range(count):
+                if not get_bytes(cursor, &period) or not get_long(cursor, &end):
+                    raise damaged()
+                name = to_bytes(period).decode(errors="replace")
+                self._cut(memo, self._numbers.get(name, 0), end)
 
     cdef int _load_kept(
         self, bytes key, str broker, str symbol, str period, bytes value
@@ -133,7 +160,7 @@ cdef class BookState(BookMemory):
         at = self._memo_named(self._domain_named(broker, symbol), broker, symbol)
         if not keep_bar(&self._memos[at].kept[<int>self._numbers[period]], &bar):
             raise MemoryError
-        return 0
+        return self._cut(&self._memos[at], self._numbers[period], bar.end)
 
     def take_starts(self):
         return self._starts.take()
@@ -160,7 +187,7 @@ cdef class BookState(BookMemory):
         """In the scratch, which has room for a page's value behind it."""
         cdef Bytes key
         cdef int64_t names = 2 * (memo.broker_size + memo.symbol_size)
-        if not reserve(&self._scratch, names + NUMBERS + (self._rungs + 1) * (MOST_OF_BAR + 8)):
+        if not reserve(&self._scratch, names + NUMBERS + (self._rungs + 1) * (MOST_OF_BAR + 32)):
             raise MemoryError
         key.p = self._scratch.data
         memcpy(self._scratch.data, b"page|", 5)
@@ -195,6 +222,16 @@ cdef class BookState(BookMemory):
                 p = put_bar(p, &memo.open[rung], self._by_offset)
         if count:
             p = put_varint(p, 0)
+        count = 0
+        for rung in range(1, self._rungs):
+            count += cut_of(memo, rung) != NEVER
+        if count:
+            p = put_varint(p, count)
+        for rung in range(1, self._rungs):
+            if cut_of(memo, rung) != NEVER:
+                p = put_varint(put_text(p, view(self._periods[rung])), cut_of(memo, rung))
+        if count:
+            p = put_varint(p, 0)
         value.n = p - value.p
         return self._block.add(key, value)
 
@@ -211,6 +248,7 @@ cdef class BookState(BookMemory):
         cdef int64_t limit, at = 0
         cdef Kept* kept
         memo.dirty = True
+        self._cut(memo, rung, bar.end)
         if not self._corrects:
             return 0
         kept = &memo.kept[rung]
@@ -306,33 +344,74 @@ cdef class BookState(BookMemory):
         }
         return 0
 
+    # -- other hours (rule 7) ------------------------------------------------------------------
+
     def reschedule(self):
         cdef int64_t at, place
         cdef int rung
         cdef Domain* domain
-        cdef OpenRung* one
-        cdef Span now
         for at in range(self._side_count):
             self._sides[at].asked = False
         for place in range(self._domain_count):
             domain = &self._domains[place]
             for rung in range(1, self._rungs):
-                one = &domain.rungs[rung]
-                if not one.is_open or not self._span_at(
-                    domain.side, rung, domain.closed - 1, &now
-                ):
+                if not self._by_session[rung] or domain.closed == NEVER:
                     continue
-                if (now.start, now.end, now.date) != (one.span.start, one.span.end, one.span.date):
-                    one.span = now
-                    for at in range(one.memos.count):
-                        self._move(&self._memos[one.memos.items[at]], rung, &now)
+                self._end_anew(domain, rung)
+                if self._corrects:
+                    for at in range(domain.memos.count):
+                        self._open_again(domain.memos.items[at], rung)
 
-    cdef void _move(self, Memo* memo, int rung, const Span* span) noexcept:
-        cdef Closed* bar = &memo.open[rung]
-        if bar.bar.start != span.start:
+    cdef int _end_anew(self, Domain* domain, int rung) except -1:
+        """Let open bars end when the span does that now holds the newest closed time."""
+        cdef OpenRung* one = &domain.rungs[rung]
+        cdef Memo* memo
+        cdef Closed* bar
+        cdef Span after
+        cdef int64_t at
+        if not one.is_open:
+            return 0
+        if not self._span_at(domain.side, rung, domain.closed - 1, &after):
+            if self._fillable(domain.side, rung, domain.closed, &after):
+                one.span.end = min(one.span.end, after.start)
+        else:
+            one.span = after
+        for at in range(one.memos.count):
+            memo = &self._memos[one.memos.items[at]]
+            bar = &memo.open[rung]
+            if bar.end != one.span.end or bar.trading_date != one.span.date:
+                bar.end, bar.trading_date = one.span.end, one.span.date
+                memo.dirty = True
+        return 0
+
+    cdef int _open_again(self, int64_t at, int rung) except -1:
+        """Let the newest bar go on, where its span now goes on beyond what is closed."""
+        cdef Memo* memo = &self._memos[at]
+        cdef Domain* domain = &self._domains[memo.domain]
+        cdef const Kept* kept = &memo.kept[rung]
+        cdef const Kept* base = &memo.kept[0]
+        cdef Closed bar, more
+        cdef Span span
+        cdef int64_t end, place
+        if (memo.is_open >> rung) & 1 or kept.count == 0:
+            return 0
+        bar = kept.items[kept.count - 1]
+        end = bar.end
+        if bar.origin == FILLED or end != cut_of(memo, rung):
+            return 0
+        if not self._span_at(domain.side, rung, end - 1, &span) or span.end <= domain.closed:
+            return 0
+        bar.end, bar.trading_date = span.end, span.date
+        for place in range(kept_place(base, end), base.count):
+            if base.items[place].origin != FILLED:
+                more = base.items[place]
+                merge_into(&bar, &more, self._by_offset)
+        if end < minus(domain.closed, self._horizon):
             bar.flags |= IS_PARTIAL
-        bar.bar.start, bar.end, bar.trading_date = span.start, span.end, span.date
+        bar.revision += 1
+        self._open(memo.domain, at, rung, &span)[0] = bar
         memo.dirty = True
+        return 0
 
 
 cdef object damaged():

@@ -17,7 +17,7 @@ This file is what Python sees.
 """
 
 from cpython.bytes cimport PyBytes_FromStringAndSize
-from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
+from libc.stdint cimport INT64_MAX, int64_t, uint32_t, uint64_t
 from libc.stdlib cimport free, malloc
 from libc.string cimport memset
 
@@ -25,6 +25,7 @@ from barengine.kernel._batch cimport (
     AT_SCHEMA,
     MALFORMED,
     OUT_OF_MEMORY,
+    Place,
     Walk,
     free_walk,
 )
@@ -167,6 +168,9 @@ cdef class CompiledKernel:
     cdef object _trading           # Trading, or None
     cdef object _failure           # what it raised
     cdef bytes _canonical          # name that it gave last: C points into it
+    cdef object _left    # the batch that the last call did not read to its end, or None
+    cdef Place _left_at  # and where in it the next call goes on
+    cdef int64_t _left_offset
     cdef dict _slow      # schema id -> SlowDecoder
     cdef object _names   # of the tick that a slow decoder gave last: C points into them
 
@@ -288,7 +292,9 @@ cdef class CompiledKernel:
 
     # -- records -----------------------------------------------------------------------------
 
-    def process(self, batch, start, stop, wall_ns, *, replay=False, skip=()):
+    def process(
+        self, batch, start, stop, wall_ns, *, replay=False, skip=(), most_late=INT64_MAX
+    ):
         self._check_idle()
         cdef Walk walk
         cdef int end
@@ -297,7 +303,10 @@ cdef class CompiledKernel:
         self._busy = True
         try:
             set_walk(&walk, batch, payload)
+            walk.top = NEVER
+            self._go_on(&walk, batch, start)
             walk.start, walk.stop, walk.wall, walk.replay = start, stop, wall_ns, replay
+            walk.most_late = most_late
             walk.future = plus(walk.wall, self._store.rules.max_future)
             set_skip(&walk, skip)
             with nogil:
@@ -307,6 +316,7 @@ cdef class CompiledKernel:
                 raise MemoryError if failure is None else failure
             if end == MALFORMED:
                 raise_malformed(batch)
+            self._leave(&walk, batch)
             return Outcome(
                 walk.next_offset,
                 walk.need_schema if end == AT_SCHEMA else None,
@@ -317,6 +327,23 @@ cdef class CompiledKernel:
         finally:
             self._busy = False
             free_walk(&walk)
+
+    cdef int _go_on(self, Walk* walk, batch, int64_t start) except -1:
+        """Begin behind the records that the last call has seen, if it was of this batch.
+
+        With a book a call ends at each bucket's end: reading from the batch's first record each
+        time would take the square of its length.
+        """
+        left, self._left = self._left, None
+        if left is batch and start >= self._left_offset:
+            walk.cursor.p, walk.count = self._left_at.p, self._left_at.count
+        return 0
+
+    cdef int _leave(self, const Walk* walk, batch) except -1:
+        # Offsets of a damaged batch may go back; then the next call must see all of it again.
+        if walk.group.count > 0 and walk.group.top < walk.next_offset:
+            self._left, self._left_at, self._left_offset = batch, walk.group, walk.next_offset
+        return 0
 
     # -- closing -----------------------------------------------------------------------------
 

@@ -69,6 +69,7 @@ cdef struct Memo:
     uint64_t is_open        # bit r: open[r - 1] is in use
     Closed* open            # NULL until first needed
     Kept* kept              # NULL without corrections
+    int64_t* cuts           # by rung, or NEVER; NULL until first needed
 
 
 cdef inline bint push_index(Indices* all, uint32_t index) noexcept nogil:
@@ -127,6 +128,7 @@ cdef inline void memo_free(Memo* memo, int rungs) noexcept nogil:
         for rung in range(rungs):
             free(memo.kept[rung].items)
     free(memo.kept)
+    free(memo.cuts)
     free(memo.open)
     free(memo.names)
 
@@ -138,6 +140,24 @@ cdef inline Closed* open_bar(Memo* memo, int rung, int rungs) noexcept nogil:
         if memo.open == NULL:
             return NULL
     return &memo.open[rung]
+
+
+cdef inline int64_t cut_of(const Memo* memo, int rung) noexcept nogil:
+    """The newest end of a bar of the rung that has left, where sessions cut it; else NEVER."""
+    return NEVER if memo.cuts == NULL else memo.cuts[rung]
+
+
+cdef inline bint lift_cut(Memo* memo, int rung, int rungs, int64_t end) noexcept nogil:
+    """A bar that ends there has left; False without memory."""
+    cdef int at
+    if memo.cuts == NULL:
+        memo.cuts = <int64_t*>malloc(rungs * sizeof(int64_t))
+        if memo.cuts == NULL:
+            return False
+        for at in range(rungs):
+            memo.cuts[at] = NEVER
+    memo.cuts[rung] = max(memo.cuts[rung], end)
+    return True
 
 
 # -- bars that can be corrected ------------------------------------------------------------------
@@ -164,6 +184,22 @@ cdef inline Closed* kept_at(const Kept* kept, int64_t start) noexcept nogil:
     if place < kept.count and kept.items[place].bar.start == start:
         return &kept.items[place]
     return NULL
+
+
+cdef inline Closed* kept_holding(const Kept* kept, int64_t time) noexcept nogil:
+    """The bar that holds a time, or NULL."""
+    cdef int64_t place = kept_place(kept, time + 1) - 1
+    if place >= 0 and kept.items[place].end > time:
+        return &kept.items[place]
+    return NULL
+
+
+cdef inline bint is_free(const Kept* kept, int64_t start, int64_t end) noexcept nogil:
+    """Whether no bar lies between the times, or reaches in."""
+    cdef int64_t place = kept_place(kept, start)
+    if place < kept.count and kept.items[place].bar.start < end:
+        return False
+    return kept_holding(kept, start) == NULL
 
 
 cdef inline bint keep_bar(Kept* kept, const Closed* one) noexcept nogil:

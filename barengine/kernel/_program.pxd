@@ -2,7 +2,7 @@
 read. ``_run`` is the interpreter; codec/read.py is the specification of both. Python-free.
 """
 
-from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
+from libc.stdint cimport int32_t, int64_t, uint8_t, uint64_t
 
 from barengine.kernel._names cimport Name
 from barengine.kernel._price cimport (

@@ -17,8 +17,9 @@ order; batch boundaries never matter"):
 4. ``bucket_end <= closed`` is late, where closed = max(series.closed_through,
    broker.closed_through, floor(clock - grace)), the clock being the broker's (WATERMARK=broker)
    or the series' own (WATERMARK=series).
-5. A tick that would lift volume or turnover of its window to MAX_SUM: dead letter SIZE_RANGE; no
-   clock moves. It depends on the window alone, so replay decides the same.
+5. A tick that would lift volume or turnover of its window to MAX_SUM, or (a late one) has that
+   much alone: dead letter SIZE_RANGE; no clock moves. It depends on the window alone, so replay
+   decides the same.
 6. Otherwise accepted: both clocks take max(clock, event time), the tick goes into its window.
 
 A late tick and an accepted one are arrivals: they end the silence of their broker and series.
@@ -45,7 +46,7 @@ from barengine.kernel._blocks import OpenWindows as OpenWindows
 from barengine.kernel._blocks import SeriesBlock as SeriesBlock
 from barengine.kernel._blocks import SeriesState as SeriesState
 from barengine.kernel._blocks import WindowBlock as WindowBlock
-from barengine.model import Framing, KeyFormat, Order, Period, Reason, Touch, Watermark
+from barengine.model import INT64_MAX, Framing, KeyFormat, Order, Period, Reason, Touch, Watermark
 
 Trading = Callable[[str, int], tuple[int, int, bool]]
 """Whether a broker trades at a time, and the stretch [from, to) around it in which that holds.
@@ -155,7 +156,7 @@ class Outcome(NamedTuple):
 
     next_offset: int
     """First offset not processed: ``stop``, the record that needs a schema, or the one behind a
-    tick that made its broker wait."""
+    tick that made its broker wait or was the last late one to be taken."""
     need_schema: int | None
     records: int
     """Records processed in this call: accepted + rejected (replay: those that were looked at)."""
@@ -206,11 +207,13 @@ class Kernel(Protocol):
         *,
         replay: bool = False,
         skip: Sequence[int] = (),
+        most_late: int = INT64_MAX,
     ) -> Outcome:
         """Take the records with start <= offset < stop in offset order.
 
         Ends behind a tick that takes its broker's watermark beyond what :meth:`allow` said: no
-        tick is decided by a close that must wait.
+        tick is decided by a close that must wait. Ends behind the ``most_late``-th late tick, too
+        (at least one): whoever makes corrections of them can only make so many at once.
 
         ``skip`` are offsets (ascending) to pass over. A payload that breaks off or contradicts
         itself raises ValueError: the batch passed its CRC, so its writer was broken.

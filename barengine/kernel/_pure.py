@@ -25,6 +25,7 @@ from barengine.kernel._pure_memory import PureMemory
 from barengine.kernel._pure_record import Record, records_of
 from barengine.kernel._table import Broker, Series, Window, as_bar, fits, watermark
 from barengine.model import (
+    INT64_MAX,
     MAX_EVENT_NS,
     MAX_NAME_BYTES,
     NEVER,
@@ -69,6 +70,7 @@ class PureKernel(PureMemory):
         *,
         replay: bool = False,
         skip: Sequence[int] = (),
+        most_late: int = INT64_MAX,
     ) -> Outcome:
         skipped = frozenset(skip)
         rejects: list[Reject] = []
@@ -87,7 +89,8 @@ class PureKernel(PureMemory):
                 accepted += 1
             elif not replay or reject.reason is Reason.UNKNOWN_SCHEMA:
                 rejects.append(reject)
-            if self._paused:
+                most_late -= reject.reason.late
+            if self._paused or most_late == 0:
                 self._paused = False
                 return Outcome(record.offset + 1, None, records, accepted, rejects)
         return Outcome(stop, None, records, accepted, rejects)
@@ -113,6 +116,8 @@ class PureKernel(PureMemory):
             self._accept(series, start, tick, record.offset, replay=replay)
         elif replay:
             return record.rejected(Reason.WATERMARK)
+        elif not fits(None, tick):
+            return record.rejected(Reason.SIZE_RANGE)
         else:
             reject = self._late(record, series, start, closed, tick)
         if not replay:

@@ -9,9 +9,9 @@ from barengine.kernel._book import AHEAD, BookConfig, Calendar, Kind, Leaf, Page
 from barengine.kernel._protocol import BarBlock, BrokerState, Reject, SeriesBlock
 from barengine.kernel._pure_block import PureBarBlock
 from barengine.kernel._pure_book_block import tick_bar
-from barengine.kernel._pure_book_memory import Domain, PureBookMemory, in_span
+from barengine.kernel._pure_book_memory import Domain, PureBookMemory, in_span, span_of
 from barengine.kernel._spans import Span
-from barengine.model import INT64_MAX, NEVER, Bar, Cause, Origin, merge
+from barengine.model import INT64_MAX, MAX_SUM, NEVER, Bar, Cause, Origin, Reason, merge
 
 _BASE = 0
 
@@ -36,7 +36,7 @@ class PureBook(PureBookMemory):
         self._starts.heed(self._begins)
         for bar in block.bars():
             self._domain(bar.broker, bar.symbol).waiting.append(bar)
-        refused = [tick for tick in late if not self._correct(tick)]
+        refused = [back for tick in late if (back := self._correct(tick)) is not None]
         if self._config.by_series:
             for one in series.states():
                 self._advance(self._domain(one.broker, one.symbol), one.closed_through_ns)
@@ -137,8 +137,9 @@ class PureBook(PureBookMemory):
             if closing is not None and closing[0].end <= end:
                 del domain.open[rung]
                 for page in closing[1]:
-                    bar = self._of_span(rung, page.open.pop(rung), closing[0])
-                    self._leave(rung, bar)
+                    bar = page.open.pop(rung)
+                    bar = self._of_span(rung, bar, span_of(bar))
+                    self._leave(rung, bar, Kind.CORRECTION if bar.revision else Kind.FINAL)
                     self._keep(domain, page, rung, bar)
                     real.add(page.symbol)
             self._fill(domain, rung, fills.get(rung), end, real)
@@ -161,15 +162,18 @@ class PureBook(PureBookMemory):
     def _into_open(self, domain: Domain, page: SeriesPage, rung: int, span: Span, bar: Bar) -> None:
         """Rule 3: merge into the open bar of a higher rung."""
         span, pages = domain.open.setdefault(rung, (span, []))
-        bar = self._of_span(rung, bar, span)
-        if rung in page.open:
-            page.open[rung] = merge(page.open[rung], bar, self._config.order)
+        before = page.open.get(rung)
+        if before is not None:
+            bar = self._of_span(rung, bar, span_of(before))
+            page.open[rung] = merge(before, bar, self._config.order)
         else:
-            page.open[rung] = bar
+            own = self._own(page, rung, span)
+            page.open[rung] = self._of_span(rung, bar, own, cut=own != span)
             pages.append(page)
+        self._dirty.add((page.broker, page.symbol))
 
-    def _of_span(self, rung: int, bar: Bar, span: Span) -> Bar:
-        partial = bar.partial or span.start <= self._begins.get(bar.broker, NEVER)
+    def _of_span(self, rung: int, bar: Bar, span: Span, *, cut: bool = False) -> Bar:
+        partial = cut or bar.partial or span.start <= self._begins.get(bar.broker, NEVER)
         if rung:
             period = self._config.rungs[rung].period.name
             partial |= span.start < self._starts[bar.broker].begins[period]
@@ -181,7 +185,12 @@ class PureBook(PureBookMemory):
             return
         for page in domain.pages:
             if page.symbol not in real and self._fills(page, span):
-                self._leave(rung, self._flat(domain, page, span, page.close))
+                own = self._own(page, rung, span)
+                flat = self._flat(domain, page, own, page.close)
+                self._leave(rung, replace(flat, partial=own != span))
+                if self._moves(rung):
+                    self._cut(page, rung, span.end)
+                    self._dirty.add((page.broker, page.symbol))
 
     def _flat(self, domain: Domain, page: SeriesPage, span: Span, close: int) -> Bar:
         return Bar(
@@ -210,34 +219,79 @@ class PureBook(PureBookMemory):
     def _cause(self, domain: Domain, span: Span) -> Cause:
         if domain.spans.halted(span):
             return Cause.HALTED
-        silent = span.end - domain.event > self._config.feed_timeout_ns
-        return Cause.FEED_DOWN if silent and not self._config.by_series else Cause.QUIET
+        if self._config.by_series:
+            return Cause.QUIET
+        feed = self._config.feed
+        up, down = (NEVER, NEVER) if feed is None else feed(domain.broker, span.end)
+        silent = span.end - max(domain.event, up) > self._config.feed_timeout_ns
+        return Cause.FEED_DOWN if silent or down > domain.event else Cause.QUIET
 
-    # -- corrections (rules 5 and 6) -------------------------------------------------------
+    # -- corrections (rules 5 to 7) --------------------------------------------------------
 
-    def _correct(self, tick: Reject) -> bool:
-        """Rule 5; False where the tick cannot correct its bar any more."""
+    def _correct(self, tick: Reject) -> Reject | None:
+        """Rule 5; gives the tick back where it cannot correct its bar any more."""
         domain = self._domain(tick.broker, tick.symbol)
         self._advance(domain, tick.closed_ns)
         length = self._config.rungs[_BASE].period.length_ns
         base = Span(tick.bucket_start_ns, tick.bucket_start_ns + length, None)
         since = self._starts[tick.broker].since_ns
         if base.end <= max(since, tick.closed_ns - self._horizon):
-            return False
-        page = self._page(domain, tick.broker, tick.symbol)
+            return tick
         bar = tick_bar(tick, base.end)
+        if not self._holds(bar):
+            return Reject(*tick[:5], Reason.SIZE_RANGE)
+        page = self._page(domain, tick.broker, tick.symbol)
         page.real_end_ns = max(page.real_end_ns, base.end)
         self._saw(domain, page, bar)
-        for rung in range(len(self._config.rungs)):
-            span = domain.spans.at(rung, base.start)
-            if span is not None and span.end > domain.closed:
-                self._into_open(domain, page, rung, span, bar)
-                self._dirty.add((page.broker, page.symbol))
-            elif span is not None:
-                self._replace(domain, page, rung, span, bar)
-        return True
+        before = page.kept.get(_BASE, {}).get(base.start)
+        now = self._replace(domain, page, _BASE, base, bar)
+        if page.real_end_ns == base.end:
+            page.close = now.close
+        for rung in range(1, len(self._config.rungs)):
+            self._into_rung(domain, page, rung, bar)
+        if before is None or before.origin is Origin.FILLED or before.close != now.close:
+            for rung, one in enumerate(self._config.rungs):
+                if one.continuous:
+                    self._refill(domain, page, rung, now)
+        return None
 
-    def _replace(self, domain: Domain, page: SeriesPage, rung: int, span: Span, bar: Bar) -> None:
+    def _holds(self, tick: Bar) -> bool:
+        """Whether its base bar stays below MAX_SUM with it; alone the tick does."""
+        page = self._pages.get((tick.broker, tick.symbol))
+        before = page and page.kept.get(_BASE, {}).get(tick.bucket_start_ns)
+        if not before or tick.volume is None or tick.turnover is None:
+            return True
+        volume = (before.volume or 0) + tick.volume
+        return max(volume, abs((before.turnover or 0) + tick.turnover)) < MAX_SUM
+
+    def _into_rung(self, domain: Domain, page: SeriesPage, rung: int, bar: Bar) -> None:
+        """The tick goes into the bar of a higher rung that holds its time."""
+        time, opened = bar.bucket_start_ns, page.open.get(rung)
+        if opened is not None and opened.bucket_start_ns <= time < opened.bucket_end_ns:
+            self._into_open(domain, page, rung, span_of(opened), bar)
+            return
+        kept = self._kept_at(page, rung, time)
+        if kept is not None:
+            self._replace(domain, page, rung, span_of(kept), bar)
+            return
+        whole = domain.spans.at(rung, time)
+        if whole is None:
+            return
+        span = self._own(page, rung, whole)
+        if time < span.start:
+            span = self._left(page, rung, whole)
+        if span.end > domain.closed:
+            if opened is None:
+                self._into_open(domain, page, rung, whole, bar)
+        elif span.start == whole.start and self._may_make(page, rung, span):
+            self._replace(domain, page, rung, span, bar)
+
+    def _may_make(self, page: SeriesPage, rung: int, span: Span) -> bool:
+        """Whether a bar may come into a closed span that has none, as far as is known."""
+        seen = span.start >= self._starts[page.broker].begins[self._period(rung)]
+        return seen and self._is_free(page, rung, span)
+
+    def _replace(self, domain: Domain, page: SeriesPage, rung: int, span: Span, bar: Bar) -> Bar:
         """The closed bar of one span leaves again with the tick in it."""
         before = page.kept.get(rung, {}).get(span.start)
         now = self._of_span(rung, bar, span)
@@ -246,33 +300,32 @@ class PureBook(PureBookMemory):
         now = replace(now, revision=before.revision + 1 if before else 1)
         self._leave(rung, now, Kind.CORRECTION)
         self._keep(domain, page, rung, now)
-        if rung == _BASE and page.real_end_ns == span.end:
-            page.close = now.close
-        was_real = before is not None and before.origin is not Origin.FILLED
-        same = was_real and before is not None and before.close == now.close
-        if self._config.rungs[rung].continuous and not same:
-            self._refill(domain, page, rung, now)
+        return now
 
     def _refill(self, domain: Domain, page: SeriesPage, rung: int, real: Bar) -> None:
-        """Rule 6: the flat bars behind a real one take its close, up to the next real one."""
-        base = self._config.rungs[_BASE].period
-        until = base.floor(real.last_event_ns) + base.length_ns + self._config.continuous_max_ns
-        kept = page.kept.setdefault(rung, {})
-        # one outside sessions, where nothing is filled, counts too
+        """Rule 6: flat bars behind a real base bar take its close, up to the next such bar."""
         until = min(
             domain.closed,
-            until,
+            real.bucket_end_ns + self._config.continuous_max_ns,
             *(
                 start
-                for start, bar in kept.items()
+                for start, bar in page.kept[_BASE].items()
                 if start > real.bucket_start_ns and bar.origin is not Origin.FILLED
             ),
         )
+        begins = self._starts[page.broker].begins[self._period(rung)] if rung else NEVER
         span = domain.spans.fillable(rung, real.bucket_end_ns)
-        while span is not None and span.end <= until:
-            before = kept.get(span.start)
-            flat = self._flat(domain, page, span, real.close)
-            flat = replace(flat, revision=before.revision + 1 if before else 1)
-            self._leave(rung, flat, Kind.CORRECTION)
-            self._keep(domain, page, rung, flat)
+        while span is not None and (left := self._left(page, rung, span)).end <= until:
+            # the first one may be that of the real bar; an earlier book may not have had others
+            if left.start >= real.bucket_end_ns and left.end > begins:
+                self._flat_again(domain, page, rung, left, real.close)
             span = domain.spans.fillable(rung, span.end)
+
+    def _flat_again(
+        self, domain: Domain, page: SeriesPage, rung: int, span: Span, close: int
+    ) -> None:
+        before = page.kept.get(rung, {}).get(span.start)
+        flat = self._flat(domain, page, span, close)
+        flat = replace(flat, revision=before.revision + 1 if before else 1)
+        self._leave(rung, flat, Kind.CORRECTION)
+        self._keep(domain, page, rung, flat)

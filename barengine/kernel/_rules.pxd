@@ -195,6 +195,8 @@ cdef inline int take_tick(
             broker.begin = begin
     elif replay:
         return LATE_BY_WATERMARK
+    elif unlikely(st.rules.sized) and not fits(st, NULL, NONE, tick):
+        return SIZE_RANGE
     else:
         answer = late(st, series, start, stored, out)
     if likely(not replay):

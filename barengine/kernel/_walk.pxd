@@ -5,7 +5,7 @@ on what earlier records do to the table, and meanwhile the memory that a tick ne
 its way: a series lies behind four loads, each of which needs the one before.
 """
 
-from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
+from libc.stdint cimport int32_t, int64_t, uint32_t, uint64_t
 
 from barengine.kernel._batch cimport (
     AT_SCHEMA,
@@ -143,6 +143,7 @@ cdef inline int decode_group(Store* st, Decoder* how, Walk* walk) except -1 nogi
     cdef Pending* one
     cdef Cursor c = walk.cursor  # a copy can live in registers
     walk.ahead_count = 0
+    walk.group.p, walk.group.count, walk.group.top = c.p, walk.count, walk.top
     while walk.ahead_count < GROUP:
         if unlikely(walk.count <= 0):
             walk.next_offset = walk.stop
@@ -154,6 +155,7 @@ cdef inline int decode_group(Store* st, Decoder* how, Walk* walk) except -1 nogi
             return MALFORMED
         one.offset = plus(walk.base_offset, one.record.offset_delta)
         walk.count -= 1
+        walk.top = larger(walk.top, one.offset)
         if unlikely(one.offset < walk.start):
             continue
         if unlikely(walk.skip_count != 0) and is_skipped(walk, one.offset):
@@ -223,6 +225,10 @@ cdef inline bint apply(Store* st, Walk* walk, const Pending* one) noexcept nogil
                 return False
     if walk.replay and reason != UNKNOWN_SCHEMA:
         return True
+    if reason >= LATE_BY_WATERMARK:
+        walk.most_late -= 1
+        if walk.most_late == 0:
+            st.paused = True
     return reject(walk, one, reason, &missed, reason >= LATE_BY_WATERMARK)
 
 

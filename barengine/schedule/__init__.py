@@ -16,11 +16,10 @@ from barengine.schedule.alignment import check_alignment
 from barengine.schedule.document import parse_brokers, parse_market, parse_schedule
 from barengine.schedule.exchange import exchange_market, exchange_schedule
 from barengine.schedule.market import Market
-from barengine.schedule.schedule import Change, Schedule
+from barengine.schedule.schedule import Schedule
 from barengine.schedule.session import Session, SessionArrays
 
 __all__ = [
-    "Change",
     "Market",
     "Schedule",
     "Session",

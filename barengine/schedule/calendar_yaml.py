@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import date
 from difflib import get_close_matches
 from functools import partial
 from typing import Final
 from zoneinfo import available_timezones
 
-from barengine.schedule.changes import merged
 from barengine.schedule.hours_yaml import hours_of, in_order, read_hours, read_week
 from barengine.schedule.local_time import DAY_S, zone_of
 from barengine.schedule.page import Page, Place, given
@@ -175,7 +174,7 @@ class CalendarReader:
     def _halts(self, place: Place, zone: str) -> tuple[Interval, ...]:
         items = self._page.items(place, "write a list of {from:, to:}")
         found = (self._halt(item, partial(parse_moment, zone=zone)) for item in items)
-        return tuple(merged(halt for halt in found if halt is not None))
+        return tuple(_merged(halt for halt in found if halt is not None))
 
     def _halt(self, place: Place, parse: partial[int]) -> Interval | None:
         page = self._page
@@ -213,3 +212,14 @@ class CalendarReader:
                 return False
             before, end_s = each, midnight_s + hours.close_s
         return True
+
+
+def _merged(ranges: Iterable[Interval]) -> list[Interval]:
+    """The same times as disjoint ranges in order; those that touch become one."""
+    result: list[Interval] = []
+    for start, end in sorted(ranges):
+        if result and start <= result[-1][1]:
+            result[-1] = (result[-1][0], max(end, result[-1][1]))
+        else:
+            result.append((start, end))
+    return result

@@ -1,26 +1,13 @@
-"""Which broker trades on which market, and what a new version of that changes."""
+"""Which broker trades on which market."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from hashlib import sha256
 
 from barengine.errors import ConfigurationError
-from barengine.schedule.changes import changed_ranges
 from barengine.schedule.market import Market
-
-
-@dataclass(frozen=True, slots=True)
-class Change:
-    """A stretch [from_ns, to_ns) in which a market's sessions or halts are not what they were.
-
-    INT64_MIN and INT64_MAX stand for no bound.
-    """
-
-    market: str
-    from_ns: int
-    to_ns: int
 
 
 @dataclass(frozen=True)
@@ -63,19 +50,3 @@ class Schedule:
         markets = sorted((name, market.fingerprint) for name, market in self.markets.items())
         text = repr((markets, sorted(self.brokers.items()), self.default))
         return sha256(text.encode()).hexdigest()
-
-    @staticmethod
-    def changes(old: Schedule, new: Schedule) -> list[Change]:
-        """What is different in ``new``, by market and time; ranges of a market are disjoint.
-
-        A market that only one of them has is different for all time. Brokers that moved to
-        another market are not told here: compare ``market_of`` of both.
-        """
-        return list(_changes(old, new))
-
-
-def _changes(old: Schedule, new: Schedule) -> Iterator[Change]:
-    for name in sorted(old.markets.keys() | new.markets.keys()):
-        before, after = old.markets.get(name), new.markets.get(name)
-        for from_ns, to_ns in changed_ranges(before, after):
-            yield Change(name, from_ns, to_ns)

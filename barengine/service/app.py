@@ -17,10 +17,10 @@ from barengine.kafka.admin import wait_for_broker
 from barengine.kafka.source import Source
 from barengine.kernel import Kernel, kernel_class
 from barengine.model import NS_PER_MS, NS_PER_S, Watermark
-from barengine.service import group_offset
 from barengine.service.calendar import TradingCalendar
 from barengine.service.gauges import update_gauges
 from barengine.service.headers import bar_headers
+from barengine.service.heartbeats import HeartbeatSource
 from barengine.service.http import HttpServer
 from barengine.service.lifecycle import TaskState
 from barengine.service.live import LiveBars
@@ -28,8 +28,9 @@ from barengine.service.memory import keep_freed_memory
 from barengine.service.metrics import Metrics
 from barengine.service.parts import parts
 from barengine.service.schedule_source import ScheduleSource, open_schedule
-from barengine.service.task import PartitionTask
+from barengine.service.task import PartitionTask, Seen
 from barengine.service.topics import prepare
+from barengine.service.upkeep import Upkeep
 from barengine.service.wiring import Wiring, wall_ns
 from barengine.settings import Settings
 
@@ -39,7 +40,11 @@ _BEAT_S: Final = 0.1
 """The scheduler's beat: how late, at most, a silent window closes or a commit starts."""
 
 _POLL_S: Final = 0.5
-_GROUP_OFFSETS_S: Final = 5.0
+_SCHEDULE_S: Final = 5.0
+_LISTEN_S: Final = 0.5
+"""A heartbeat is known before the bucket closes that it is about: those wait for GRACE, or for
+IDLE_TIMEOUT."""
+
 _EVICT_S: Final = 60.0
 
 _FORGET_NS: Final = 600 * NS_PER_S
@@ -49,8 +54,12 @@ _REBALANCE_MS: Final = 30_000
 _REVOKE_S: Final = _REBALANCE_MS / 3 / 1000
 """A third of the rebalance time-out: the rest of the group waits for us meanwhile."""
 
-_STOP_S: Final = 20.0
+_STOP_S: Final = 25.0
 """Budget of a clean end; Kubernetes gives 30 s before it kills."""
+
+_LEAVE_S: Final = 10.0
+"""The part of it for what follows the last commits, whatever became of them: who does not leave
+the group keeps its partitions from all others until its session is over."""
 
 
 class App:
@@ -67,14 +76,17 @@ class App:
             [period.name for period in settings.periods],
         )
         self._closing: set[asyncio.Task[None]] = set()
+        self._seen: dict[int, Seen] = {}
+        """By tasks that could not be kept when they were revoked; until the next assignment."""
         self._stopping = asyncio.Event()
         self._error: Exception | None = None
-        self._input_exists = True
         self._waiting_for_registry: str | None = None
         self._began = time.monotonic()
         self._source: Source | None = None
+        self._upkeep: Upkeep | None = None
         self._schedule: ScheduleSource | None = None
         self._calendar = TradingCalendar()
+        self._heartbeats: HeartbeatSource | None = None
         self._wiring: Wiring | None = None
         self.http = HttpServer(settings.http_host, settings.http_port, self.metrics, self)
 
@@ -92,7 +104,7 @@ class App:
             return False, f"waiting for the schema registry: {self._waiting_for_registry}"
         if self._source is None or self._source.generation == 0:
             return False, "waiting for an assignment"
-        if not self._input_exists:
+        if self._upkeep is not None and not self._upkeep.input_exists:
             return False, f"topic {self.settings.input_topic} does not exist"
         waiting = [p for p, t in sorted(self.tasks.items()) if t.state is not TaskState.RUNNING]
         if waiting:
@@ -157,6 +169,11 @@ class App:
         self._schedule = await open_schedule(settings, connection, self.metrics)
         if self._schedule is not None:
             self._calendar.replace(self._schedule.current)
+        if settings.heartbeat_topic is not None:
+            self._heartbeats = HeartbeatSource(
+                settings, connection, settings.heartbeat_topic, self.metrics.heartbeats_refused
+            )
+            await self._heartbeats.start()
         key_header, value_headers = await bar_headers(settings, registry, self._wait_for_registry)
         self._source = Source(
             connection,
@@ -168,6 +185,7 @@ class App:
             on_assigned=self._assigned,
             on_revoked=self._revoked,
         )
+        self._upkeep = Upkeep(self._source, self.tasks)
         self._wiring = Wiring(
             settings,
             connection,
@@ -179,6 +197,7 @@ class App:
             key_header=key_header,
             value_headers=value_headers,
             calendar=self._calendar,
+            feed=None if self._heartbeats is None else self._heartbeats.heartbeats,
         )
         # What start-up has made lives to the end. Looking at it again held the loop for 20 ms in
         # each full collection.
@@ -195,6 +214,12 @@ class App:
             asyncio.create_task(self._beat(), name="beat"),
             asyncio.create_task(self._stopping.wait(), name="stopping"),
         ]
+        if self._upkeep is not None:
+            work.append(asyncio.create_task(self._upkeep.run(), name="upkeep"))
+        if self._schedule is not None:
+            work.append(asyncio.create_task(self._follow(self._schedule), name="schedule"))
+        if self._heartbeats is not None:
+            work.append(asyncio.create_task(self._listen(self._heartbeats), name="heartbeats"))
         if self.settings.live_ns is not None:
             assert self._wiring is not None
             live = LiveBars(self._wiring, self.tasks, self.settings.live_ns)
@@ -212,17 +237,21 @@ class App:
 
     async def _tear_down(self) -> None:
         self._stopping.set()
-        try:
-            async with asyncio.timeout(_STOP_S):
-                closing = [self.tasks.pop(partition).close() for partition in list(self.tasks)]
-                await _settle([*closing, *self._closing])
-                if self._source is not None:
-                    await self._source.stop()
-                if self._schedule is not None:
-                    await self._schedule.close()
-        except TimeoutError:
-            log.warning("stopped_dirty", budget_seconds=_STOP_S)
+        await _within(_STOP_S - _LEAVE_S, self._close_tasks())
+        await _within(_LEAVE_S, self._leave())
         log.info("stopped")
+
+    async def _close_tasks(self) -> None:
+        closing = [self.tasks.pop(partition).close() for partition in list(self.tasks)]
+        await _settle([*closing, *self._closing])
+
+    async def _leave(self) -> None:
+        if self._source is not None:
+            await self._source.stop()
+        if self._schedule is not None:
+            await self._schedule.close()
+        if self._heartbeats is not None:
+            await self._heartbeats.close()
 
     async def _poll(self) -> None:
         assert self._source is not None
@@ -239,55 +268,37 @@ class App:
     async def _beat(self) -> None:
         """The one ticker: everything that needs wall time. A late beat is only late, not lost."""
         assert self._source is not None
-        offsets_at = evict_at = time.monotonic()
+        evict_at = time.monotonic()
         while True:
             await asyncio.sleep(_BEAT_S)
             now = time.monotonic()
             for task in self.tasks.values():
                 task.tick()
             update_gauges(self.metrics, self._source, self.tasks.values(), self.settings)
-            if now - offsets_at >= _GROUP_OFFSETS_S:
-                offsets_at = now
-                await self._commit_group_offsets()
-                await self._look_for_input()
-                await self._look_for_schedule()
             if now - evict_at >= _EVICT_S:
                 evict_at = now
                 self._evict()
 
-    async def _commit_group_offsets(self) -> None:
-        """For lag tools only; the state record is the truth."""
-        assert self._source is not None
-        offsets = {
-            partition: (committer.committed_offset, group_offset.tag(committer.committed_seq))
-            for partition, task in self.tasks.items()
-            if task.running is not None
-            and (committer := task.running.committer).committed_seq > 0  # there is a state
-        }
-        if offsets:
-            await self._source.commit_group_offset(offsets)
+    async def _follow(self, schedule: ScheduleSource) -> None:
+        """Look for another schedule now and then. No part of the beat: to read and check one may
+        take as long as it likes."""
+        while True:
+            await asyncio.sleep(_SCHEDULE_S)
+            try:
+                changed = await schedule.poll()
+            except KafkaUnavailableError as error:
+                log.warning("schedule_not_read", error=str(error))
+                continue
+            if changed:
+                self._calendar.replace(schedule.current)
+                for task in self.tasks.values():
+                    if task.work is not None:  # one without asks when it has recovered
+                        task.work.engine.reschedule()
 
-    async def _look_for_input(self) -> None:
-        """Without its topic a member of a group has no partitions, which alone is no fault."""
-        assert self._source is not None
-        existed, self._input_exists = self._input_exists, await self._source.topic_exists()
-        if existed and not self._input_exists:
-            log.error("input_topic_missing", topic=self.settings.input_topic)
-
-    async def _look_for_schedule(self) -> None:
-        """Follow the schedule; a change holds from what is closed on."""
-        if self._schedule is None:
-            return
-        try:
-            changed = await self._schedule.poll()
-        except KafkaUnavailableError as error:
-            log.warning("schedule_not_read", error=str(error))
-            return
-        if changed:
-            self._calendar.replace(self._schedule.current)
-            for task in self.tasks.values():
-                if task.work is not None:
-                    task.work.engine.reschedule()
+    async def _listen(self, heartbeats: HeartbeatSource) -> None:
+        while True:
+            await asyncio.sleep(_LISTEN_S)
+            await heartbeats.poll()
 
     def _evict(self) -> None:
         by_series = self.settings.watermark is Watermark.SERIES
@@ -299,6 +310,8 @@ class App:
     # -- rebalances ------------------------------------------------------------------------
 
     def _assigned(self, partitions: set[int]) -> None:
+        if self._stopping.is_set():  # nobody would end what begins now
+            return
         assert self._wiring is not None
         self.metrics.rebalanced()
         log.info("assigned", partitions=sorted(partitions))
@@ -313,13 +326,15 @@ class App:
             )
             return
         for partition in self.tasks.keys() - partitions:  # nobody waits for these
-            self._leave(self.tasks.pop(partition))
+            self._let_go(self.tasks.pop(partition))
         for partition in sorted(partitions):
             if partition not in self.tasks:
-                self.tasks[partition] = PartitionTask(partition, self._wiring, self.stop)
+                seen = self._seen.get(partition)
+                self.tasks[partition] = PartitionTask(partition, self._wiring, self.stop, seen)
             self.tasks[partition].start()
+        self._seen.clear()  # what others run meanwhile is theirs to know
 
-    def _leave(self, task: PartitionTask) -> None:
+    def _let_go(self, task: PartitionTask) -> None:
         """Close in the background a task whose partition has gone elsewhere."""
         closing = asyncio.create_task(task.close(), name=f"close-{task.partition}")
         self._closing.add(closing)
@@ -333,6 +348,17 @@ class App:
         for task in revoked:
             if task.state is TaskState.CLOSED:
                 self.tasks.pop(task.partition, None)
+                if task.seen is not None:
+                    self._seen[task.partition] = task.seen
+
+
+async def _within(budget_s: float, work: Awaitable[None]) -> None:
+    """Await one part of a clean end; the next one has its turn in any case."""
+    try:
+        async with asyncio.timeout(budget_s):
+            await work
+    except TimeoutError:
+        log.warning("stopped_dirty", budget_seconds=budget_s)
 
 
 async def _settle(endings: Iterable[Awaitable[None]]) -> None:

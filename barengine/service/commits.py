@@ -57,8 +57,8 @@ class Committer:
         self.committed_seq = engine.seq
         self.state_offset = 0
         """Where the last batch of the newest commit's state begins in the state topic."""
-        self.behind = False
-        """Whether the log is known to go on behind what the engine has taken."""
+        self.backlog = 0
+        """Records that the log is known to hold behind what the engine has taken."""
         self._engine = engine
         self._sink = sink
         self._outbox = outbox
@@ -66,6 +66,7 @@ class Committer:
         self._settings = wiring.settings
         self._eager = eager
         self._lock = asyncio.Lock()
+        self._turn = wiring.commit_turn
         self._woken = asyncio.Event()
         self._roomy = asyncio.Event()
         self._last_begin = time.monotonic()
@@ -125,7 +126,7 @@ class Committer:
             return 0.0
         now = time.monotonic()
         if engine.has_output:
-            return 0.0 if self.full else self._pace.wait_s(now, behind=self.behind)
+            return 0.0 if self.full else self._pace.wait_s(now, self.backlog)
         moved = engine.position != engine.commit_offset
         return max(0.0, self._last_begin + (_PROGRESS_S if moved else _IDLE_S) - now)
 
@@ -140,12 +141,16 @@ class Committer:
     async def _commit(self) -> None:
         began = self._last_begin = time.monotonic()
         self._pace.begin(began)
-        closed_at, self._waiting_since = self._waiting_since, None
-        carried = self._engine.pending_bytes
-        snapshot = self._engine.snapshot(may_store=self.allowance.full)
-        self._roomy.set()
+        async with self._turn:
+            closed_at, self._waiting_since = self._waiting_since, None
+            carried = self._engine.pending_bytes
+            snapshot = self._engine.snapshot(may_store=self.allowance.full)
+            self._roomy.set()
+            batches = self._batches(snapshot) if snapshot.records <= _INLINE else None
         try:
-            written = await self._sink.commit(await self._batches(snapshot))
+            if batches is None:
+                batches = await asyncio.to_thread(self._batches, snapshot)
+            written = await self._sink.commit(batches)
         except TaskMovedError:
             self._metrics.transaction("fenced", time.monotonic() - began)
             raise
@@ -163,10 +168,8 @@ class Committer:
         self._count(snapshot, began, closed_at)
         await self._count_rejects(snapshot)
 
-    async def _batches(self, snapshot: Snapshot) -> list[OutBatch]:
-        if snapshot.records <= _INLINE:
-            return self._outbox.batches(snapshot, wall_ns())
-        return await asyncio.to_thread(self._outbox.batches, snapshot, wall_ns())
+    def _batches(self, snapshot: Snapshot) -> list[OutBatch]:
+        return self._outbox.batches(snapshot, wall_ns())
 
     def _count(self, snapshot: Snapshot, began: float, closed_at: float | None) -> None:
         now = time.monotonic()

@@ -90,6 +90,9 @@ TRANSACTIONS: Final = _counter("transactions_total", "Kafka transactions.", "out
 SCHEDULE_RELOADS: Final = _counter(
     "schedule_reloads_total", "New versions of the market schedule.", "outcome"
 )
+HEARTBEATS_REFUSED: Final = _counter(
+    "heartbeats_refused_total", "Heartbeats of feeds that could not be read."
+)
 REBALANCES: Final = _counter("rebalances_total", "Assignments by the consumer group.")
 
 INPUT_PARTITIONS: Final = _gauge(
@@ -100,13 +103,19 @@ TASK_STATE: Final = _gauge(
 )
 BARS_OVERDUE_SECONDS: Final = _gauge(
     "bars_overdue_seconds",
-    "How much longer than GRACE and IDLE_TIMEOUT the slowest open window is waiting for its end, "
-    "in seconds.",
+    "How much longer than GRACE, IDLE_TIMEOUT and the delay of its feed explain the slowest open "
+    "window is waiting for its end, in seconds.",
     "partition",
 )
 BROKER_LAST_TICK_SECONDS: Final = _gauge(
     "broker_last_tick_timestamp_seconds",
     "When the newest tick of a broker was processed, in seconds since 1970.",
+    "broker",
+)
+FEED_DELAY_SECONDS: Final = _gauge(
+    "feed_delay_seconds",
+    "How old the newest event of a broker was when its last tick came, in seconds; known at the "
+    "end of the input alone.",
     "broker",
 )
 WINDOWS_OPEN: Final = _gauge("windows_open_count", "Windows that wait for their end.", "partition")

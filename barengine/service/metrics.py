@@ -52,7 +52,7 @@ class Metrics:
         }
         self._quarantined = BrokerLabels()
         self._alive = BrokerLabels()
-        self._shown: set[str] = set()
+        self._shown: dict[Spec, set[str]] = {}
         self._begin_at_zero(periods)
 
     @staticmethod
@@ -140,6 +140,10 @@ class Metrics:
         outcome = specs.RELOADS[0 if applied else 1]
         self._counters[specs.SCHEDULE_RELOADS].labels(outcome).inc()
 
+    def heartbeats_refused(self, count: int) -> None:
+        """Count heartbeats that could not be read."""
+        self._counters[specs.HEARTBEATS_REFUSED].inc(count)
+
     def rebalanced(self) -> None:
         """Count one assignment by the group."""
         self._counters[specs.REBALANCES].inc()
@@ -186,16 +190,24 @@ class Metrics:
     def set_last_ticks(self, seconds: Mapping[str, float]) -> None:
         """Say when the newest tick of each broker came; brokers that are not named disappear."""
         self._alive.keep(seconds)
-        newest: dict[str, float] = {}
-        for broker, at in seconds.items():
+        self._set_brokers(specs.BROKER_LAST_TICK_SECONDS, seconds)
+
+    def set_feed_delays(self, seconds: Mapping[str, float]) -> None:
+        """Say how late the ticks of each broker come; brokers that are not named disappear."""
+        self._set_brokers(specs.FEED_DELAY_SECONDS, seconds)
+
+    def _set_brokers(self, spec: Spec, values: Mapping[str, float]) -> None:
+        """A gauge with a series for each broker; of all those in one the largest value counts."""
+        largest: dict[str, float] = {}
+        for broker, value in values.items():
             label = self._alive.label(broker)
-            newest[label] = max(at, newest.get(label, at))
-        gauge = self._gauges[specs.BROKER_LAST_TICK_SECONDS]
-        for label in self._shown - newest.keys():
+            largest[label] = max(value, largest.get(label, value))
+        gauge = self._gauges[spec]
+        for label in self._shown.get(spec, set()) - largest.keys():
             gauge.remove(label)
-        for label, at in newest.items():
-            gauge.labels(label).set(at)
-        self._shown = set(newest)
+        for label, value in largest.items():
+            gauge.labels(label).set(value)
+        self._shown[spec] = set(largest)
 
 
 class BrokerLabels:

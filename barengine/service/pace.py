@@ -9,13 +9,21 @@ CREDIT_S: Final = 0.3
 milliseconds apart, and none shall wait for COMMIT_INTERVAL because another one was first."""
 
 
+FAR: Final = 200_000
+"""Records waiting in the log beyond which whoever reads the bars waits for the catch-up to end, and
+not for the newest of them."""
+
+FAR_INTERVALS: Final = 5
+"""Between two transactions then: each costs as much as ten thousand ticks, and the broker more."""
+
+
 class Pace:
     """One transaction in each interval, but a few at once after a quiet while.
 
     They may begin up to CREDIT_S before the time that an even pace would give them, so that an
     interval of 100 ms lets four follow one another after half a second without any. Who is behind
-    gets no credit: there nobody waits for the newest bar, and each transaction costs as much as
-    ten thousand ticks.
+    gets no credit: there nobody waits for the newest bar. Who is far behind takes several intervals
+    at once.
 
     Args:
         interval_s: COMMIT_INTERVAL.
@@ -26,9 +34,15 @@ class Pace:
         self._interval_s = interval_s
         self._even = now
 
-    def wait_s(self, now: float, *, behind: bool = False) -> float:
-        """Time until the next transaction may begin, 0 if it may now."""
-        return max(0.0, self._even - (0.0 if behind else CREDIT_S) - now)
+    def wait_s(self, now: float, backlog: int = 0) -> float:
+        """Time until the next transaction may begin, 0 if it may now.
+
+        ``backlog`` records are known to wait in the log.
+        """
+        more_s = -CREDIT_S if backlog == 0 else 0.0
+        if backlog > FAR:
+            more_s = (FAR_INTERVALS - 1) * self._interval_s
+        return max(0.0, self._even + more_s - now)
 
     def begin(self, now: float) -> None:
         """A transaction begins, whether its time had come or not."""

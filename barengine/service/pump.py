@@ -27,6 +27,10 @@ log = structlog.get_logger(__name__)
 _SLICE_S: Final = 0.005
 """Longest stretch of work without giving the event loop back: heartbeats stay on time."""
 
+_PIECE: Final = 4096
+"""Records of a batch that are taken at a stretch, before the clock is looked at: less than half a
+millisecond, or some ten where each is rejected. Producers' batches are smaller as a rule."""
+
 _FETCHES: Final = 2
 """Fetches in hand at which the partition is paused: one at work, one ready."""
 
@@ -42,6 +46,8 @@ class Pump:
 
     Args:
         on_live: called once in each run, when replay has reached C.
+        silent_until_ns: wall time up to which what came before this pump may count as silence;
+            None: all of it does.
     """
 
     def __init__(
@@ -51,6 +57,7 @@ class Pump:
         committer: Committer,
         wiring: Wiring,
         on_live: Callable[[], None],
+        silent_until_ns: int | None = None,
     ) -> None:
         self._partition = partition
         self._engine = engine
@@ -62,10 +69,13 @@ class Pump:
         self._arrived = asyncio.Event()
         self._busy = False
         self._paused = True
+        self._silent_until_ns = silent_until_ns
         self._silence_resumed = False
         self._silent_ns = 0
         self._silent_before_ns = 0
         self._unknown: dict[int, float] = {}
+        self.looked_ns = wall_ns() if silent_until_ns is None else silent_until_ns
+        """Wall time of the last answer that has shown silence."""
         self.waiting_for_schema: int | None = None
         """The schema id that the registry does not answer for; nothing goes on meanwhile."""
 
@@ -89,12 +99,16 @@ class Pump:
         if not self._silence_resumed and source.at_end(self._partition):
             self._silence_resumed = True
             if engine.live_records == 0:
-                engine.resume_silence(wall_ns())
+                until_ns = self._silent_until_ns
+                engine.resume_silence(wall_ns() if until_ns is None else until_ns)
         self._observe(source.observed_ns(self._partition))
 
     def _observe(self, since_seek_ns: int) -> None:
         """The engine's clock of silence never goes back, though a seek sets the source's to 0."""
-        self._silent_ns = self._silent_before_ns + since_seek_ns
+        silent_ns = self._silent_before_ns + since_seek_ns
+        if silent_ns > self._silent_ns:
+            self.looked_ns = wall_ns()
+        self._silent_ns = silent_ns
         self._engine.observe(self._silent_ns)
 
     async def run(self) -> None:
@@ -151,24 +165,26 @@ class Pump:
                 else:
                     unfinished = False
                 self._wiring.metrics.count_ticks(self._partition, engine.live_records - before)
-            self._committer.behind = unfinished or not fetch.at_end
+            self._committer.backlog = max(0, fetch.end - engine.position)
             self._committer.wake()
             if schema_id is not None:
                 await self._learn(schema_id)
             await self._committer.room()
 
     def _work(self, fetch: Fetch) -> Iterator[int | None]:
-        """Feed the batches; pauses behind each one (behind parts of one that makes more output
-        than a transaction may carry), and where it cannot go on by itself."""
+        """Feed the batches; pauses behind each one (behind pieces of a large one, or of one that
+        makes more output than a transaction may carry), and where it cannot go on by itself."""
         engine = self._engine
         for batch, next_offset in fetch.batches():
             if batch is None:  # control or aborted: only the position moves
                 engine.skip_to(next_offset)
                 self._went_on()
+                yield None
                 continue
             while engine.position < next_offset:
                 begin = max(engine.position, batch.base_offset)
-                yield self._feed(batch, min(next_offset, begin + self._committer.allowance.records))
+                piece = min(_PIECE, self._committer.allowance.records)
+                yield self._feed(batch, min(next_offset, begin + piece))
 
     def _feed(self, batch: RecordBatch, next_offset: int) -> int | None:
         outcome = self._engine.feed(batch, next_offset, wall_ns())

@@ -27,10 +27,6 @@ from barengine.naming import transactional_id
 from barengine.service import group_offset
 from barengine.service.wiring import PARTITION_COUNT, Wiring
 
-_UNMOVED_S: Final = 1.0
-"""Longest look at the end of the state. It waits for open transactions, and only another owner's
-can be open for long: fencing ends that one at once, waiting does not."""
-
 Record = tuple[bytes | None, bytes | None]
 
 _SLICE: Final = 500
@@ -39,7 +35,8 @@ _SLICE: Final = 500
 
 @dataclass(slots=True)
 class Recovered:
-    """A fenced sink and an engine at offset L, ready to replay."""
+    """A fenced sink and an engine at offset L, ready to replay once it was told to reschedule:
+    hours may have changed while it was made."""
 
     sink: TransactionalSink
     engine: PartitionEngine
@@ -62,11 +59,14 @@ async def recover(wiring: Wiring, partition: int) -> Recovered:
     )
     try:
         await sink.fence()
+        # before the state: an owner that has fenced us commits the state first, then the offset
+        committed = await wiring.source.committed(partition)
         records = await read_state(wiring.connection, settings.state_topic, partition)
         with _way_out(wiring, partition):
             image, single = await _split(wiring, records)
             if image.partition is None:
                 await _check_not_new(wiring, partition)
+            _check_group_offset(wiring, committed, image)
             engine = await _engine(wiring, partition, image, single)
     except BaseException:
         await sink.discard()
@@ -86,18 +86,13 @@ async def unmoved(wiring: Wiring, partition: int, seq: int, state_offset: int) -
         StateError: somebody reset the group's offset.
     """
     try:
-        records = await read_state(
-            wiring.connection,
-            wiring.settings.state_topic,
-            partition,
-            timeout_s=_UNMOVED_S,
-            first=state_offset,
-        )
+        committed = await wiring.source.committed(partition)  # before the state, as in recovery
+        records = await wiring.look.records(partition, state_offset)
         tail = StateImage.read(record for record in records if record[0] == PARTITION_KEY)
         if tail.partition is None or tail.partition.seq != seq:
             return False
         with _way_out(wiring, partition):
-            await _check_group_offset(wiring, partition, tail)
+            _check_group_offset(wiring, committed, tail)
     except KafkaUnavailableError:
         return False
     return True
@@ -123,24 +118,24 @@ async def _split(wiring: Wiring, records: Sequence[Record]) -> tuple[StateImage,
     return StateImage.read(rest), list(newest.items())
 
 
-def _load(kernel: Kernel, states: list[SeriesState], part: Sequence[Record]) -> None:
+def _load(kernel: Kernel, states: list[SeriesState] | None, part: Sequence[Record]) -> None:
+    """Take series into the kernel, and note them in ``states`` where somebody asks for them."""
     series = list(StateImage.read(one for one in part if is_series(one[0])).series.values())
     kernel.load((), series)
-    states += series
+    if states is not None:
+        states += series
 
 
-async def _book(
-    wiring: Wiring, image: StateImage, series: Sequence[SeriesState], single: Sequence[Record]
-) -> Book | None:
-    """The book as it was; None where nothing but base bars is asked for."""
-    book = wiring.fresh_book()
-    if book is None:
-        image.kept = {key: b"" for key, value in single if key and value and is_page(key)}
-        return None
+async def _fill(
+    wiring: Wiring,
+    book: Book,
+    image: StateImage,
+    series: Sequence[SeriesState],
+    single: Sequence[Record],
+) -> None:
+    """Make the book what it was."""
     book.load(list(image.brokers.values()), series, list(image.books.values()))
     await _in_turns(wiring, single, partial(load_pages, book))
-    book.reschedule()
-    return book
 
 
 async def _in_turns(
@@ -160,13 +155,16 @@ async def _engine(
     settings = wiring.settings
     log_start, stable_end, high_watermark = await wiring.source.offsets(partition)
     start = log_start if settings.start == "earliest" else stable_end
-    await _check_group_offset(wiring, partition, image)
     kernel = wiring.fresh_kernel(image, start)
     # before the engine: it puts stored windows back, which the clocks of their series may close
     kernel.load(list(image.brokers.values()), ())
-    series: list[SeriesState] = []
+    book = wiring.fresh_book()
+    series: list[SeriesState] | None = None if book is None else []
     await _in_turns(wiring, single, partial(_load, kernel, series))
-    book = await _book(wiring, image, series, single)
+    if book is not None and series is not None:
+        await _fill(wiring, book, image, series, single)
+    else:
+        image.kept = {key: b"" for key, value in single if key and value and is_page(key)}
     return await asyncio.to_thread(  # it may have hundreds of thousands of windows to put back
         PartitionEngine,
         kernel,
@@ -180,9 +178,10 @@ async def _engine(
     )
 
 
-async def _check_group_offset(wiring: Wiring, partition: int, image: StateImage) -> None:
+def _check_group_offset(
+    wiring: Wiring, committed: tuple[int, str] | None, image: StateImage
+) -> None:
     """What the group's offset tells of resets and lost state; nothing where there is none."""
-    committed = await wiring.source.committed(partition)
     group_offset.check(wiring.settings.group, group_offset.parse(committed), image.partition)
 
 

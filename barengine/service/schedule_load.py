@@ -10,7 +10,13 @@ from barengine.errors import ConfigurationError
 from barengine.kafka.client import ConnectionConfig
 from barengine.kafka.follow import TopicFollower
 from barengine.model import NS_PER_S, Period
-from barengine.schedule import Schedule, check_alignment, exchange_schedule, parse_schedule
+from barengine.schedule import (
+    Market,
+    Schedule,
+    check_alignment,
+    exchange_schedule,
+    parse_schedule,
+)
 from barengine.service.schedule_topic import ScheduleBook
 from barengine.settings import ScheduleFrom, ScheduleKind, Settings
 
@@ -22,6 +28,8 @@ a market."""
 async def read_schedule(settings: Settings, connection: ConnectionConfig) -> Schedule:
     """The schedule that the settings name, as it is now and with any window; empty for none.
 
+    What a topic holds beside it that cannot work is passed over, as the engine does.
+
     Raises:
         ConfigurationError: it cannot be read.
         KafkaUnavailableError: the topic could not be read.
@@ -32,7 +40,9 @@ async def read_schedule(settings: Settings, connection: ConnectionConfig) -> Sch
     if topic is not None:
         follower = TopicFollower(connection, topic)
         try:
-            return ScheduleBook(topic, await follower.start()).schedule()
+            book = ScheduleBook(topic)
+            book.begin(await follower.start())
+            return book.schedule
         finally:
             await follower.stop()
     if wanted.kind is ScheduleKind.FILE:
@@ -65,6 +75,15 @@ def checked(schedule: Schedule, period: Period) -> Schedule:
     first, last = (int(datetime(y, 1, 1, tzinfo=UTC).timestamp()) * NS_PER_S for y in _CHECKED)
     check_alignment(schedule, period.length_ns, first, last)
     return schedule
+
+
+def check_market(market: Market, period: Period) -> None:
+    """The same of one market.
+
+    Raises:
+        ConfigurationError: with the first that does not.
+    """
+    checked(Schedule({market.name: market}), period)
 
 
 def of_exchanges(wanted: ScheduleFrom) -> Schedule:

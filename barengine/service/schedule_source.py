@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import os
+from collections.abc import Iterable
+from functools import partial
 from pathlib import Path
 from typing import Protocol
 
@@ -11,12 +13,17 @@ import structlog
 
 from barengine.errors import ConfigurationError
 from barengine.kafka.client import ConnectionConfig
-from barengine.kafka.follow import Record, TopicFollower
+from barengine.kafka.follow import TopicFollower
 from barengine.model import Period
 from barengine.schedule import Schedule
 from barengine.service.metrics import Metrics
-from barengine.service.schedule_load import checked, of_exchanges, read_schedule_file
-from barengine.service.schedule_topic import ScheduleBook
+from barengine.service.schedule_load import (
+    check_market,
+    checked,
+    of_exchanges,
+    read_schedule_file,
+)
+from barengine.service.schedule_topic import Refusal, ScheduleBook
 from barengine.settings import ScheduleKind, Settings
 
 log = structlog.get_logger(__name__)
@@ -25,14 +32,15 @@ log = structlog.get_logger(__name__)
 class ScheduleSource(Protocol):
     """Where the schedule comes from. Made by :func:`open_schedule`."""
 
-    current: Schedule
-    """The one in force."""
+    @property
+    def current(self) -> Schedule:
+        """The one in force."""
 
     async def poll(self) -> bool:
         """Look for another one; a bad one is refused with a log line, and the old one stays.
 
         Returns:
-            Whether ``current`` is another one now; ``Schedule.changes`` says where they differ.
+            Whether ``current`` is another one now.
 
         Raises:
             ConfigurationError: a topic may not be read any more.
@@ -131,11 +139,7 @@ class FileSource:
 
 
 class TopicSource:
-    """A topic with a document for each market.
-
-    In force is what all newest documents make together. Where that cannot work, a new one is tried
-    with those that are in force; where that cannot work either, it is refused, until others make
-    it work.
+    """A topic with a document for each market; :class:`ScheduleBook` says what is in force.
 
     Args:
         follower: of the topic.
@@ -147,31 +151,32 @@ class TopicSource:
         self, follower: TopicFollower, period: Period, metrics: Metrics | None = None
     ) -> None:
         self._follower = follower
-        self._period = period
         self._metrics = metrics
-        self._newest = self._good = ScheduleBook(follower.topic)
-        self.current = Schedule()
+        self._book = ScheduleBook(follower.topic, partial(check_market, period=period))
+
+    @property
+    def current(self) -> Schedule:
+        """The one in force."""
+        return self._book.schedule
 
     async def start(self) -> None:
         """Read the topic to its end.
 
         Raises:
-            ConfigurationError: the topic does not fit, or what it holds cannot work.
+            ConfigurationError: the topic does not fit, or of something it holds only what cannot
+                work.
             KafkaUnavailableError: it could not be read.
         """
-        self._newest = ScheduleBook(self._follower.topic, await self._follower.start())
-        self._good = self._newest.copy()
-        self.current = await asyncio.to_thread(self._read, self._good)
+        records = await self._follower.start()
+        self._refuse(await asyncio.to_thread(self._book.begin, records))
 
     async def poll(self) -> bool:
-        """Take what has come, record by record."""
+        """Take what has come, all of it at once."""
+        records = await self._follower.poll()
+        if not records:
+            return False
         before = self.current
-        for record in await self._follower.poll():
-            self._newest.put(record)
-            try:
-                self.current = await asyncio.to_thread(self._put, record)
-            except ConfigurationError as error:
-                _refused(self._metrics, self._good.place_of(record), error)
+        self._refuse(await asyncio.to_thread(self._book.take, records))
         if self.current == before:
             return False
         _applied(self._metrics, self._follower.topic, self.current)
@@ -181,18 +186,9 @@ class TopicSource:
         """Stop reading."""
         await self._follower.stop()
 
-    def _put(self, record: Record) -> Schedule:
-        try:
-            return self._read(self._newest.copy())
-        except ConfigurationError:
-            book = self._good.copy()
-            book.put(record)
-            return self._read(book)
-
-    def _read(self, book: ScheduleBook) -> Schedule:
-        schedule = checked(book.schedule(), self._period)
-        self._good = book
-        return schedule
+    def _refuse(self, refusals: Iterable[Refusal]) -> None:
+        for one in refusals:
+            _refused(self._metrics, one.place, one.error)
 
 
 def _stamp(path: Path) -> tuple[int, ...]:

@@ -54,25 +54,42 @@ class Work:
     pump: Pump
 
 
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What this process knows of a partition whose engine it has thrown away."""
+
+    seq: int
+    """Of the last commit that it has tried."""
+    looked_ns: int
+    """Wall time up to which nothing is known to have come."""
+
+
 class PartitionTask:
     """Owner of one input partition.
 
     Args:
         on_fatal: told once of an error that no retry can mend; the process should end.
+        seen: what an earlier task of this assignment has seen.
     """
 
     def __init__(
-        self, partition: int, wiring: Wiring, on_fatal: Callable[[Exception], None]
+        self,
+        partition: int,
+        wiring: Wiring,
+        on_fatal: Callable[[Exception], None],
+        seen: Seen | None = None,
     ) -> None:
         self.partition = partition
         self.state = TaskState.CREATED
         self.work: Work | None = None
+        self.seen = seen
         self._wiring = wiring
         self._on_fatal = on_fatal
         self._log = log.bind(partition=partition)
         self._restore_began = 0.0
         self._allowance = Allowance()
         self._main: asyncio.Task[None] | None = None
+        self._discarding: asyncio.Task[None] | None = None
         wiring.metrics.set_task_state(partition, self.state)
 
     def __repr__(self) -> str:
@@ -249,9 +266,22 @@ class PartitionTask:
             self._allowance,
             eager=recovered.first_run,
         )
-        pump = Pump(self.partition, engine, committer, self._wiring, self._live)
+        until_ns = self._silent_until_ns(engine.seq)
+        pump = Pump(self.partition, engine, committer, self._wiring, self._live, until_ns)
         self.work = Work(engine, committer, pump)
+        # from here on the app tells it of changed hours: what it knows is from before the replay
+        engine.reschedule()
         self._log.info("replay", low_water=engine.low_water, commit=engine.commit_offset)
+
+    def _silent_until_ns(self, stored_seq: int) -> int | None:
+        """Up to when the time since the last arrival was silence; None: it is all.
+
+        All of it is for whoever takes a partition over. Where nobody has committed since this
+        process did, it has lost sight of the log, and what it has not seen is not silence.
+        """
+        if self.seen is None or stored_seq > self.seen.seq:
+            return None
+        return self.seen.looked_ns
 
     async def _unmoved(self, work: Work) -> bool:
         """Whether the partition came back as it was; its producer is still the newest then."""
@@ -286,4 +316,7 @@ class PartitionTask:
         """Forget the engine and throw its producer away; both are worthless after an error."""
         work, self.work = self.work, None
         if work is not None:
-            await work.committer.discard()
+            self.seen = Seen(work.engine.seq, work.pump.looked_ns)
+            self._discarding = asyncio.create_task(work.committer.discard())
+        if self._discarding is not None:  # whoever is cancelled here, it comes to its end
+            await asyncio.shield(self._discarding)

@@ -38,8 +38,9 @@ _STATE_NEEDS: Final = (
     ),
 )
 
-_KEEP: Final = {"retention.ms": "-1"}
-"""A broker deletes by record timestamp, and bars of old ticks carry old ones."""
+_KEEP: Final = {"cleanup.policy": "delete", "retention.ms": "-1", "retention.bytes": "-1"}
+"""A broker deletes by record timestamp, and bars of old ticks carry old ones. Each is written down:
+a cluster may have a limit of size as its default, or compaction, and bars and letters would go."""
 
 _ANY_TIME: Final = {"message.timestamp.after.max.ms": str(2**63 - 1)}
 """A letter keeps its record's timestamp, however far ahead; by default a broker refuses 1 h."""
@@ -47,19 +48,30 @@ _ANY_TIME: Final = {"message.timestamp.after.max.ms": str(2**63 - 1)}
 _INPUT_KEEP_MS: Final = 7 * 86_400_000
 """Kafka's own default: a week in which to mend what stopped the engine."""
 
+_HEARTBEATS_KEEP_MS: Final = 6 * 3_600_000
+"""A start reads the last hour of them."""
+
 _SUGGESTED_PARTITIONS: Final = 4
 """They keep two cores busy."""
 
 
-def suggested_input(settings: Settings, partitions: int = _SUGGESTED_PARTITIONS) -> TopicInfo:
-    """An input topic that does not exist yet, with Kafka's own defaults."""
+def suggested_input(
+    settings: Settings, partitions: int = _SUGGESTED_PARTITIONS, like: TopicInfo | None = None
+) -> TopicInfo:
+    """An input topic that does not exist yet, with Kafka's own defaults.
+
+    Args:
+        like: a topic of this broker: what it has no value for, the broker does not know.
+    """
     config = {
         "max.message.bytes": str(1024 * 1024 + 12),
         "cleanup.policy": "delete",
         "retention.ms": str(_INPUT_KEEP_MS),
         "message.timestamp.after.max.ms": "3600000",
     }
-    return TopicInfo(settings.input_topic, partitions, BROKER_DEFAULT, config)
+    known = config if like is None else like.config
+    own = {key: value for key, value in config.items() if key in known}
+    return TopicInfo(settings.input_topic, partitions, BROKER_DEFAULT, own)
 
 
 def wanted_input(settings: Settings, partitions: int) -> TopicSpec:
@@ -114,6 +126,7 @@ def wanted(settings: Settings, source: TopicInfo) -> list[TopicSpec]:
             needs=_STATE_NEEDS,
         ),
         *_schedule(settings),
+        *_heartbeats(settings),
     ]
 
 
@@ -146,6 +159,17 @@ def _schedule(settings: Settings) -> Iterator[TopicSpec]:
                     "with time",
                 ),
             ),
+        )
+
+
+def _heartbeats(settings: Settings) -> Iterator[TopicSpec]:
+    if settings.heartbeat_topic is not None:
+        yield TopicSpec(
+            settings.heartbeat_topic,
+            1,
+            config={"cleanup.policy": "delete", "retention.ms": str(_HEARTBEATS_KEEP_MS)},
+            role=Role.HEARTBEATS,
+            why="which feeds live",
         )
 
 

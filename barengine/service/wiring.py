@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
 from barengine.codec.symbols import SymbolNames
 from barengine.engine.partition import PartitionEngine
-from barengine.engine.state import StateImage
+from barengine.engine.state import WITH_A_BOOK, StateImage
 from barengine.kafka.client import ConnectionConfig
 from barengine.kafka.source import Source
 from barengine.kernel import (
@@ -25,6 +25,7 @@ from barengine.kernel import (
 )
 from barengine.model import Normalize, OutOfSession, Reason, Watermark
 from barengine.service.calendar import TradingCalendar
+from barengine.service.look import Look
 from barengine.service.metrics import Metrics
 from barengine.service.schemas import SchemaBook
 from barengine.service.topics import Topics
@@ -56,9 +57,18 @@ class Wiring:
     """Confluent frames of bar values, by topic; none without a registry."""
     key_header: bytes = b""
     calendar: TradingCalendar = field(default_factory=TradingCalendar)
+    feed: Callable[[str, int], tuple[int, int]] | None = None
+    """What heartbeats say of a broker's feed; None where none are read."""
     turn: asyncio.Lock = field(default_factory=asyncio.Lock)
     """Held by the partition whose work keeps the event loop: one slice of one partition is the
     longest stretch, however many there are."""
+    commit_turn: asyncio.Lock = field(default_factory=asyncio.Lock)
+    """Held by the partition that takes a snapshot: where all of them close the same minute, the
+    event loop is free between two."""
+    look: Look = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "look", Look(self.connection, self.settings.state_topic))
 
     def kernel_config(self, began_whole: bool) -> KernelConfig:
         """The rules of this run, as a kernel takes them."""
@@ -80,7 +90,7 @@ class Wiring:
             value_header=self.value_headers.get(settings.bar_topic, b""),
             live_header=self.value_headers.get(settings.live_topic, b""),
             began_whole=began_whole,
-            book=self._booked,
+            book=has_book(settings),
             trading=None if include else self.calendar.trading,
             out_of_session=_OUTSIDE[settings.out_of_session],
             sizes=settings.field_size is not None,
@@ -88,14 +98,9 @@ class Wiring:
             skip_partial=settings.skip_partial,
         )
 
-    @property
-    def _booked(self) -> bool:
-        settings = self.settings
-        return bool(settings.rollups or settings.continuous or settings.corrects)
-
     def fresh_book(self) -> Book | None:
         """An empty book; None where nothing but base bars is asked for."""
-        if not self._booked:
+        if not has_book(self.settings):
             return None
         return book_class(self.kernel)(self._book_config(), self.calendar)
 
@@ -110,6 +115,7 @@ class Wiring:
             horizon_ns=settings.correction_horizon_ns if settings.corrects else None,
             continuous_max_ns=settings.continuous_max_ns,
             feed_timeout_ns=settings.feed_timeout_ns,
+            feed=self.feed,
             sized=settings.field_size is not None,
             forms={
                 (at, kind): BlockForm(
@@ -153,6 +159,11 @@ def symbol_names(settings: Settings) -> SymbolNames | None:
     return SymbolNames(normalize, aliases.table if aliases else None)
 
 
+def has_book(settings: Settings) -> bool:
+    """Whether anything but final base bars is asked for."""
+    return bool(settings.rollups or settings.continuous or settings.corrects)
+
+
 def fingerprint(settings: Settings, partitions: int) -> dict[str, str]:
     """Settings that change what the ticks of [L, C) mean, and the input topic's partitions.
 
@@ -164,6 +175,7 @@ def fingerprint(settings: Settings, partitions: int) -> dict[str, str]:
         "FIELD_FLAGS": settings.field_flags,
         "SYMBOL_ALIASES": aliases.digest if aliases is not None else None,
         "SYMBOL_NORMALIZE": normalize.value if normalize is not Normalize.NONE else None,
+        WITH_A_BOOK: settings.watermark.value if has_book(settings) else None,
     }
     return {key: text for key, text in since.items() if text is not None} | {
         "WINDOW": settings.period.name,

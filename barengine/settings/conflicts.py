@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Final, NamedTuple
 from urllib.parse import SplitResult, urlsplit
 
-from barengine.model import Framing, OutOfSession
+from barengine.model import Framing, OutOfSession, Watermark
 from barengine.settings.choices import InputFormat, SubjectStrategy
 from barengine.settings.model import Settings
 from barengine.settings.values import format_duration
@@ -31,6 +31,7 @@ def conflicts(settings: Settings) -> Iterator[Conflict]:
     yield from _registry(settings)
     yield from _bars(settings)
     yield from _schedule(settings)
+    yield from _heartbeats(settings)
     yield from _topics(settings)
 
 
@@ -152,11 +153,28 @@ def _schedule(s: Settings) -> Iterator[Conflict]:
     if s.schedule is None and s.out_of_session is not OutOfSession.INCLUDE:
         way_out = "without sessions no tick is outside; set SCHEDULE, or remove it"
         yield Conflict(("out_of_session", "schedule"), way_out)
-    if s.schedule_topic is not None:
-        taken = {s.input_topic, s.late_topic, s.dead_topic, s.state_topic, *s.bar_topics}
-        if s.schedule_topic in taken:
-            way_out = f"{s.schedule_topic} holds something else; name a topic of its own"
-            yield Conflict(("schedule",), way_out)
+    if s.schedule_topic is not None and s.schedule_topic in _written(s):
+        way_out = f"{s.schedule_topic} holds something else; name a topic of its own"
+        yield Conflict(("schedule",), way_out)
+
+
+def _heartbeats(s: Settings) -> Iterator[Conflict]:
+    if s.heartbeat_topic is None:
+        return
+    if not s.continuous:
+        way_out = "flat bars alone have a cause, and there are none; set CONTINUOUS, or remove it"
+        yield Conflict(("feed_heartbeats", "continuous"), way_out)
+    if s.watermark is Watermark.SERIES:
+        way_out = "each series goes by its own clock, so no bar says feed_down; remove it"
+        yield Conflict(("feed_heartbeats", "watermark"), way_out)
+    if s.heartbeat_topic in (*_written(s), s.schedule_topic):
+        way_out = f"{s.heartbeat_topic} holds something else; name a topic of its own"
+        yield Conflict(("feed_heartbeats",), way_out)
+
+
+def _written(s: Settings) -> set[str]:
+    """Every topic of ticks, bars, letters and state."""
+    return {s.input_topic, s.late_topic, s.dead_topic, s.state_topic, *s.bar_topics}
 
 
 def _topics(s: Settings) -> Iterator[Conflict]:

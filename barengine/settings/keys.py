@@ -229,6 +229,12 @@ class Keys(BaseModel):
         description="A flat bar says feed_down, not quiet, where its whole broker had no tick for"
         " longer than this (1s or more).",
     )
+    feed_heartbeats_bare: KafkaName | None = Field(
+        default=None,
+        alias="feed_heartbeats",
+        description="Topic of heartbeats, which say that a broker's feed lives (up) or does not"
+        " (down): a broker that is heard there is not down, though a partition has no tick of it.",
+    )
     live_ns: Annotated[int | None, duration("100ms", "1h"), Off] = Field(
         default=None,
         alias="live",

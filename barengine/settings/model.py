@@ -84,6 +84,12 @@ class Settings(Keys):
         return in_context(self.context, source.name)
 
     @property
+    def heartbeat_topic(self) -> str | None:
+        """Topic of the heartbeats of feeds, in its context; None: there is none."""
+        bare = self.feed_heartbeats_bare
+        return None if bare is None else in_context(self.context, bare)
+
+    @property
     def group(self) -> str:
         """Consumer group, in its context; ``group_id`` is its name without."""
         return in_context(self.context, self.group_id)

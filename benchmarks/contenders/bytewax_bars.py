@@ -24,7 +24,8 @@ EPOCH: Final = datetime.fromtimestamp(0, UTC)
 MINUTE: Final = timedelta(minutes=1)
 GRACE: Final = timedelta(seconds=5)
 BATCH: Final = 10_000
-FETCH: Final = {"fetch.queue.backoff.ms": 5}
+# librdkafka's queues run dry by default, and it then waits for a second
+FETCH: Final = {"fetch.queue.backoff.ms": 5, "queued.min.messages": 1_000_000}
 
 announce = Announce()
 

@@ -11,6 +11,7 @@ def contenders() -> list[Contender]:
     return [
         ours.COMPILED,
         ours.PURE,
+        java.PROCESSOR,
         java.BEST,
         java.DEFAULT,
         peers.LOOP,

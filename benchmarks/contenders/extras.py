@@ -59,7 +59,8 @@ QUIX: Final = Contender(
     "Quix Streams",
     "exactly once",
     partial(command, "quixstreams", "quix_bars"),
-    notes="its tumbling windows in RocksDB, commit every 1 s, a parser made fast for it",
+    notes="its tumbling windows in RocksDB, commit every 1 s, a parser made fast for it, "
+    "librdkafka tuned",
     ticks=1_000_000,
     extra=True,
     available=partial(unavailable, "quixstreams"),
@@ -69,8 +70,8 @@ BYTEWAX: Final = Contender(
     "Bytewax",
     "at least once",
     partial(command, "bytewax[kafka]", "bytewax_bars"),
-    notes="event-time windows with recovery on, a parser made fast for it; the topic's end "
-    "closes the last windows",
+    notes="event-time windows with recovery on, a parser made fast for it, librdkafka tuned; "
+    "the topic's end closes the last windows",
     ticks=4_000_000,
     extra=True,
     available=partial(unavailable, "bytewax[kafka]"),

@@ -1,4 +1,4 @@
-"""Kafka Streams, and Kafka's own consumer: one Java source, compiled once where a JDK is found."""
+"""Kafka Streams, and Kafka's own consumer: Java, compiled once where a JDK is found."""
 
 from __future__ import annotations
 
@@ -15,8 +15,9 @@ from benchmarks.contender import Command, Contender, Job
 from benchmarks.load import FOLDER
 from benchmarks.program import arguments
 
-_SOURCE: Final = Path(__file__).parent / "kafka_streams" / "Bars.java"
-_PINS: Final = _SOURCE.with_name("jars.txt")
+_FOLDER: Final = Path(__file__).parent / "kafka_streams"
+_SOURCES: Final = (_FOLDER / "Bars.java", _FOLDER / "Closing.java")
+_PINS: Final = _FOLDER / "jars.txt"
 _BUILT: Final = FOLDER / "kafka_streams"
 
 _LOGS: Final = "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn"
@@ -34,7 +35,7 @@ def unavailable() -> str | None:
     except LocalKafkaError as error:
         return str(error)
     except subprocess.CalledProcessError as error:
-        return f"{_SOURCE.name} does not compile: {error.stderr.strip()}"
+        return f"{_FOLDER.name} does not compile: {error.stderr.strip()}"
     return None
 
 
@@ -65,8 +66,8 @@ def _jars() -> list[str]:
 
 
 def _classes() -> Path:
-    """Where the classes of this very source and these jars are kept."""
-    digest = hashlib.sha256(_SOURCE.read_bytes() + _PINS.read_bytes()).hexdigest()
+    """Where the classes of these very sources and jars are kept."""
+    digest = hashlib.sha256(b"".join(p.read_bytes() for p in (*_SOURCES, _PINS))).hexdigest()
     return _BUILT / f"classes-{digest[:12]}"
 
 
@@ -75,7 +76,7 @@ def _compile(javac: Path) -> None:
         return
     class_path = os.pathsep.join(_jars())
     subprocess.run(  # noqa: S603 - the JDK of this machine
-        [javac, "-nowarn", "-cp", class_path, "-d", _classes(), _SOURCE],
+        [javac, "-nowarn", "-cp", class_path, "-d", _classes(), *_SOURCES],
         check=True,
         capture_output=True,
         text=True,
@@ -83,7 +84,7 @@ def _compile(javac: Path) -> None:
 
 
 BEST: Final = Contender(
-    "Kafka Streams, best",
+    "Kafka Streams, DSL tuned",
     "exactly once",
     lambda job: command(job, "best", *_TUNED),
     notes="exactly_once_v2, in-memory store, emission on close, 2 threads, commit every 1 s, "
@@ -91,8 +92,17 @@ BEST: Final = Contender(
     available=unavailable,
 )
 
+PROCESSOR: Final = Contender(
+    "Kafka Streams, Processor API",
+    "exactly once",
+    lambda job: command(job, "processor", *_TUNED),
+    notes="exactly_once_v2, in-memory store with changelog and cache, bars forwarded when stream "
+    "time closes them, 2 threads, commit every 1 s, tick decoded by hand",
+    available=unavailable,
+)
+
 DEFAULT: Final = Contender(
-    "Kafka Streams, default",
+    "Kafka Streams, DSL default",
     "exactly once",
     lambda job: command(job, "default"),
     notes="exactly_once_v2, suppress, RocksDB, 1 thread, tick decoded by hand",

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import sys
+from dataclasses import replace
+from functools import partial
 from typing import Any, Final
 
 import fastavro
@@ -14,10 +16,13 @@ from benchmarks.load import Bar, schema_path
 from benchmarks.ticks import UNITS
 
 _PRICE_SCALE: Final = 9
+_BASE: Final = "1m"
+"""Period of the bars that are asked for; a job's output topic ends with it."""
+
 _SCHEMA: Final = fastavro.parse_schema(bar_schema(_PRICE_SCALE))
 
 
-def command(job: Job, kernel: str = "compiled") -> Command:
+def command(job: Job, kernel: str = "compiled", rollups: str = "") -> Command:
     """The program beside this one as a process, with settings for the job."""
     settings = {
         "BOOTSTRAP_SERVERS": job.bootstrap,
@@ -31,6 +36,11 @@ def command(job: Job, kernel: str = "compiled") -> Command:
         "LOG_LEVEL": "warning",
         "KERNEL": kernel,
     }
+    if rollups:
+        settings |= {
+            "ROLLUPS": rollups,
+            "OUTPUT_TOPIC": job.output_topic.removesuffix(_BASE) + "{period}",
+        }
     if (schema := schema_path(job.load)) is not None:
         settings["INPUT_SCHEMA"] = str(schema)
     env = {f"BARENGINE_{key}": value for key, value in settings.items()}
@@ -56,6 +66,13 @@ COMPILED: Final = Contender(
     notes="one process, default settings",
     decode=decode,
 )
+
+
+def with_rollups(rollups: str) -> Contender:
+    """The same with roll-ups, in topics beside the job's."""
+    named = partial(command, rollups=rollups)
+    return replace(COMPILED, name=f"{COMPILED.name}, ROLLUPS={rollups}", command=named)
+
 
 PURE: Final = Contender(
     "barengine, pure twin",

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import tempfile
-from typing import Any
+from typing import Any, Final
 
 from quixstreams import Application  # type: ignore[import-not-found]
 from quixstreams.models import Deserializer, Serializer  # type: ignore[import-not-found]
 
 from benchmarks.program import Announce, add, bar_of, options, packed, tick
+
+# librdkafka's queues run dry by default, and it then waits for a second
+FETCH: Final = {"fetch.queue.backoff.ms": 5, "queued.min.messages": 1_000_000}
 
 announce = Announce()
 
@@ -46,7 +49,7 @@ def main() -> None:
             state_dir=folder,
             loglevel="WARNING",
             consumer_poll_timeout=0.1,
-            consumer_extra_config={"fetch.queue.backoff.ms": 5},
+            consumer_extra_config=FETCH,
             producer_extra_config={"linger.ms": 20},
         )
         ticks = app.topic(

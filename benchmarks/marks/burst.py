@@ -5,14 +5,17 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
-from benchmarks.marks.stage import Env, Scene, until
+from benchmarks.marks.stage import Child, Env, Scene, until
 
-WINDOW_MS = 60_000
-GRACE_MS = 1000
-_SETTINGS = {"WINDOW": "1m", "GRACE": f"{GRACE_MS}ms", "IDLE_TIMEOUT": "off"}
-_SETTLE_S = 1.0
+WINDOW_MS: Final = 60_000
+DAY_MS: Final = 86_400_000
+GRACE_MS: Final = 1000
+CHAIN_PARTITIONS: Final = 4
+_SECOND_MS: Final = 1000
+_SETTINGS: Final = {"WINDOW": "1m", "GRACE": f"{GRACE_MS}ms", "IDLE_TIMEOUT": "off"}
+_SETTLE_S: Final = 1.0
 
 
 def close(
@@ -25,56 +28,55 @@ def close(
 ) -> dict[str, Any]:
     """Open a window of every series, close them all by one tick a partition, read every bar."""
     scene = Scene(bootstrap, partitions, folder, WATERMARK=watermark, **_SETTINGS)
-    start_ms = time.time_ns() // 1_000_000 // WINDOW_MS * WINDOW_MS - 10 * WINDOW_MS
+    start_ms = _ago(10)
     with scene.engine(env) as engine:
         time.sleep(_SETTLE_S)
-        empty = engine.rss()
+        times = _close(scene, engine, series, start_ms, all_close=watermark == "series")
+        time.sleep(_SETTLE_S)
+        return times | {"engine": engine.finish()}
+
+
+def fill(bootstrap: str, folder: Path, series: int, partitions: int) -> dict[str, Any]:
+    """The bucket behind one in which every series had a tick: closed, it is of flat bars."""
+    scene = Scene(bootstrap, partitions, folder, CONTINUOUS="1m", **_SETTINGS)
+    start_ms = _ago(10)
+    with scene.engine() as engine:
+        _close(scene, engine, series, start_ms)
+        time.sleep(_SETTLE_S)
+        at_ms = start_ms + 2 * WINDOW_MS + GRACE_MS
         with (
             scene.reader(expected=series) as reader,
-            scene.feeder(
-                "burst",
-                series=series,
-                start_ms=start_ms,
-                window_ms=WINDOW_MS,
-                grace_ms=GRACE_MS,
-                all_close=watermark == "series",
-            ) as feeder,
+            scene.feeder("close", series=series, at_ms=at_ms) as feeder,
         ):
-            feeder.answer()
-            scene.until_open(engine, series)
-            time.sleep(_SETTLE_S)
-            full = engine.rss()
-            feeder.say()
-            fed = feeder.answer()
-            read = reader.answer()
+            times = _times(feeder.answer(), reader.answer())
         time.sleep(_SETTLE_S)
-        report = engine.finish()
-    last_ns = max(at for *_, at in read["buckets"])
-    return {
-        "acked_ms": (last_ns - fed["acked_ns"]) / 1e6,
-        "sent_ms": (last_ns - fed["sent_ns"]) / 1e6,
-        "bytes_per_window": (full - empty) / series,
-        "engine": report,
-    }
+        return times | {"engine": engine.finish()}
+
+
+def chain(bootstrap: str, folder: Path, series: int, periods: tuple[str, ...]) -> dict[str, Any]:
+    """The last second of a day and every period that ends with it, closed by the same tick."""
+    window, *rollups = periods
+    settings = {**_SETTINGS, "WINDOW": window}
+    if rollups:
+        settings["ROLLUPS"] = ",".join(rollups)
+    scene = Scene(bootstrap, CHAIN_PARTITIONS, folder, **settings)
+    start_ms = time.time_ns() // 1_000_000 // DAY_MS * DAY_MS - _SECOND_MS
+    with scene.engine() as engine:
+        times = _close(scene, engine, series, start_ms, window_ms=_SECOND_MS)
+        time.sleep(_SETTLE_S)
+        return times | {"engine": engine.finish()}
 
 
 def memory(bootstrap: str, folder: Path, sizes: tuple[int, ...], partitions: int = 8) -> list[int]:
     """Resident bytes of the whole process: without a window, then with so many open ones."""
     scene = Scene(bootstrap, partitions, folder, WATERMARK="broker", **_SETTINGS)
-    start_ms = time.time_ns() // 1_000_000 // WINDOW_MS * WINDOW_MS - 10 * WINDOW_MS
+    start_ms = _ago(10)
     found = []
     with scene.engine() as engine:
         time.sleep(_SETTLE_S)
         found.append(engine.rss())
         for size in sizes:
-            with scene.feeder(
-                "burst",
-                series=size,
-                start_ms=start_ms,
-                window_ms=WINDOW_MS,
-                grace_ms=GRACE_MS,
-                all_close=False,
-            ) as feeder:
+            with _burst(scene, size, start_ms) as feeder:
                 feeder.answer()
             scene.until_open(engine, size)
             time.sleep(_SETTLE_S)
@@ -92,20 +94,14 @@ def recovery(
 ) -> dict[str, Any]:
     """An engine that comes back to a state record for each series, ``rounds`` versions of each."""
     scene = Scene(bootstrap, partitions, folder, WATERMARK="series", **_SETTINGS)
-    start_ms = time.time_ns() // 1_000_000 // WINDOW_MS * WINDOW_MS - 100 * WINDOW_MS
+    start_ms = _ago(100)
     reports = []
     with scene.engine(env) as engine:
         for number in range(rounds):
+            at_ms = start_ms + 2 * number * WINDOW_MS
             with (
                 scene.reader(expected=series) as reader,
-                scene.feeder(
-                    "burst",
-                    series=series,
-                    start_ms=start_ms + 2 * number * WINDOW_MS,
-                    window_ms=WINDOW_MS,
-                    grace_ms=GRACE_MS,
-                    all_close=True,
-                ) as feeder,
+                _burst(scene, series, at_ms, all_close=True) as feeder,
             ):
                 feeder.answer()
                 feeder.say()
@@ -119,3 +115,55 @@ def recovery(
         time.sleep(_SETTLE_S)
         reports.append(engine.finish())
     return {"took_s": took, "before": reports[0], "engine": reports[1]}
+
+
+def _ago(windows: int) -> int:
+    """The start of a window so long ago, in ms."""
+    return time.time_ns() // 1_000_000 // WINDOW_MS * WINDOW_MS - windows * WINDOW_MS
+
+
+def _close(
+    scene: Scene,
+    engine: Child,
+    series: int,
+    start_ms: int,
+    *,
+    window_ms: int = WINDOW_MS,
+    all_close: bool = False,
+) -> dict[str, float]:
+    """Open a window of every series, close all, read the bars of every period."""
+    with (
+        scene.reader(expected=series * len(scene.bar_topics)) as reader,
+        _burst(scene, series, start_ms, window_ms=window_ms, all_close=all_close) as feeder,
+    ):
+        feeder.answer()
+        scene.until_open(engine, series)
+        time.sleep(_SETTLE_S)
+        feeder.say()
+        return _times(feeder.answer(), reader.answer())
+
+
+def _burst(
+    scene: Scene,
+    series: int,
+    start_ms: int,
+    *,
+    window_ms: int = WINDOW_MS,
+    all_close: bool = False,
+) -> Child:
+    return scene.feeder(
+        "burst",
+        series=series,
+        start_ms=start_ms,
+        window_ms=window_ms,
+        grace_ms=GRACE_MS,
+        all_close=all_close,
+    )
+
+
+def _times(fed: dict[str, Any], read: dict[str, Any]) -> dict[str, float]:
+    last_ns = max(at for *_, at in read["buckets"])
+    return {
+        "acked_ms": (last_ns - fed["acked_ns"]) / 1e6,
+        "sent_ms": (last_ns - fed["sent_ns"]) / 1e6,
+    }

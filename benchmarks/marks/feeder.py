@@ -181,14 +181,26 @@ async def burst(spec: dict[str, Any]) -> dict[str, Any]:
     await asyncio.gather(*answers)
     _say({"filled": universe.series})
     await asyncio.to_thread(sys.stdin.readline)
-    closing_ms = stamp_ms + spec["window_ms"] + spec["grace_ms"]
+    at_ms = stamp_ms + spec["window_ms"] + spec["grace_ms"]
+    return await _closed(wire, universe, at_ms, every=spec["all_close"])
+
+
+async def close(spec: dict[str, Any]) -> dict[str, Any]:
+    """One tick of each partition at ``at_ms``."""
+    universe = Universe(spec["series"], spec["partitions"], 1)
+    wire = await Wire.open(spec["bootstrap"], spec["topic"])
+    return await _closed(wire, universe, spec["at_ms"], every=False)
+
+
+async def _closed(wire: Wire, universe: Universe, at_ms: int, *, every: bool) -> dict[str, Any]:
+    """A tick of each partition's first series, or of every series; when sent and acknowledged."""
     answers = []
     sent_ns = time.monotonic_ns()
     for partition in range(universe.partitions):
         series = universe.of_partition(partition)
-        for ticks in _chunks(series if spec["all_close"] else series[:1]):
-            times_ms = np.full(len(ticks), closing_ms, np.int64)
-            batch = universe.batch(ticks, times_ms, 100 + ticks * 0.01, closing_ms)
+        for ticks in _chunks(series if every else series[:1]):
+            times_ms = np.full(len(ticks), at_ms, np.int64)
+            batch = universe.batch(ticks, times_ms, 100 + ticks * 0.01, at_ms)
             answers.append(wire.send({partition: batch}))
     acked_ns = max(await asyncio.gather(*answers))
     wire.close()
@@ -206,7 +218,7 @@ def _say(answer: dict[str, Any]) -> None:
 def main() -> None:
     """Do what the first line of standard input says."""
     spec = json.loads(sys.stdin.readline())
-    work = {"steady": steady, "flood": flood, "burst": burst}[spec["what"]]
+    work = {"steady": steady, "flood": flood, "burst": burst, "close": close}[spec["what"]]
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         answer = runner.run(work(spec))
     _say(answer | {"cpu_s": time.process_time()})

@@ -6,6 +6,7 @@ of every partition, and writes one answer when standard input closes or enough b
 
 from __future__ import annotations
 
+import itertools
 import json
 import sys
 import threading
@@ -32,9 +33,9 @@ def follow(spec: dict[str, Any], stopped: threading.Event) -> dict[str, Any]:
         }
     )
     places = []
-    for partition in range(spec["partitions"]):
-        _, end = consumer.get_watermark_offsets(TopicPartition(spec["topic"], partition), _CALL_S)
-        places.append(TopicPartition(spec["topic"], partition, end))
+    for topic, partition in itertools.product(spec["topics"], range(spec["partitions"])):
+        _, end = consumer.get_watermark_offsets(TopicPartition(topic, partition), _CALL_S)
+        places.append(TopicPartition(topic, partition, end))
     consumer.assign(places)
     consumer.poll(0)
     print(json.dumps({"ready": True}), flush=True)
@@ -66,7 +67,7 @@ def _read_one(consumer: Consumer, _: int | None, stopped: threading.Event) -> Bu
 
 
 def _read_many(consumer: Consumer, expected: int | None, stopped: threading.Event) -> Buckets:
-    """As fast as it goes, keys unread: one bucket, all of one broker."""
+    """As fast as it goes, keys unread: one bucket of each topic, all of one broker."""
     counts: dict[int, tuple[int, int]] = {}
     seen = 0
     while seen < (expected or 0) and not stopped.is_set():

@@ -126,8 +126,11 @@ class Scene:
         admin.create_topics([new])[self.topic].result(_CALL_S)
 
     @property
-    def bar_topic(self) -> str:
-        return f"{self.context}.bar_{self.settings.get('WINDOW', '1m')}"
+    def bar_topics(self) -> list[str]:
+        """One for each period, the base window's first."""
+        rollups = self.settings.get("ROLLUPS")
+        periods = [self.settings["WINDOW"], *(rollups.split(",") if rollups else ())]
+        return [f"{self.context}.bar_{period}" for period in periods]
 
     @contextmanager
     def engine(self, env: Env = None, *, ready: bool = True) -> Iterator[Child]:
@@ -149,7 +152,7 @@ class Scene:
         """A reader of the bars from now on, standing at the end."""
         common = {"bootstrap": self.bootstrap, "partitions": self.partitions}
         child = Child(
-            "benchmarks.marks.reader", {"topic": self.bar_topic, "expected": expected, **common}
+            "benchmarks.marks.reader", {"topics": self.bar_topics, "expected": expected, **common}
         )
         child.answer()
         return child

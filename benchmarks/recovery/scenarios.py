@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Final
 
 from benchmarks.recovery.feed import PARTITIONS, Arrivals, Feed
 from tests.broker.engine_process import RUN, EngineProcess
-from tests.broker.records import write
+from tests.broker.records import Record, write
 from tests.broker.scene import Scene
-from tests.broker.ticks import tick
+from tests.broker.ticks import many, tick
 from tests.processes import PATIENCE_S, eventually
 
 PRODUCT: Final = {
@@ -25,6 +25,12 @@ PRODUCT: Final = {
 
 STATE_SERIES: Final = 100_000
 REPLAYED: Final = 1_000_000
+RESTORE_MAX: Final = 100_000
+AGAIN: Final = 2_000_000
+BUSY_SERIES: Final = 1_000
+BUSY_SPAN_MS: Final = 1_500_000
+"""Less than an hour, and many minutes."""
+
 _SETTLE_S: Final = 2.0
 """Between two disturbances: bars flow as if nothing had been."""
 
@@ -41,7 +47,11 @@ STAY: Final = "rebalance, longest stall of a partition that stays"
 STATIC: Final = "kill -9 and restart of a static member, bars again"
 RESTORE: Final = "restart of a static member, 100 000 series, 1 M ticks: start to RUNNING"
 
-MARKS: Final = {KILL: 8.0, LEAVE: 2.0, STAY: 1.0, RESTORE: 3.0}
+_BOUND: Final = "RESTORE_MAX 100 000: start to RUNNING"
+LONG: Final = f"restart in an hour's window, 2 M ticks in it, {_BOUND}"
+SILENT: Final = f"restart, one broker silent for 2 M ticks of a catch-up, {_BOUND}"
+
+MARKS: Final = {KILL: 8.0, LEAVE: 2.0, STAY: 1.0, RESTORE: 3.0, LONG: 3.0, SILENT: 3.0}
 """Most seconds: session time-out + 2 s, and what docs/recovery.md promises."""
 
 
@@ -124,7 +134,15 @@ def restore(bootstrap: str, folder: Path) -> Seconds:
         for number in range(STATE_SERIES)
     )
     write(bootstrap, topic, ticks, "lz4")
-    total = REPLAYED + STATE_SERIES
+    took, replayed = restarted(scene, REPLAYED + STATE_SERIES)
+    assert replayed == REPLAYED, replayed
+    assert len(scene.bar_records()) == STATE_SERIES
+    return {RESTORE: took}
+
+
+def restarted(scene: Scene, total: int) -> tuple[float, int]:
+    """Kill a static member that has committed so many records, and start it again: seconds to
+    RUNNING, and records that were read again."""
     with scene.engine(RUN, GROUP_INSTANCE_ID="one") as one:
         one.until("all committed", lambda: one.total("commit_offset") == total)
         one.kill9()
@@ -133,10 +151,34 @@ def restore(bootstrap: str, folder: Path) -> Seconds:
         again.until("ready", lambda: len(running(again)) == PARTITIONS)
         took = time.monotonic() - began
         again.until_ready()
-        assert again.total("low_water") == STATE_SERIES, again.tasks()
+        replays = again.events("replay")
         assert again.terminate() == 0
-    assert len(scene.bar_records()) == STATE_SERIES
-    return {RESTORE: took}
+    return took, sum(one["commit"] - one["low_water"] for one in replays)
+
+
+def _bounded(folder: Path, bootstrap: str, window: str, quiet: Sequence[Record]) -> float:
+    """Restart behind many ticks of windows that are open all the time, or of one that is."""
+    settings = PRODUCT | {"WINDOW": window, "IDLE_TIMEOUT": "off", "RESTORE_MAX": str(RESTORE_MAX)}
+    scene = Scene(bootstrap, folder, PARTITIONS, settings)
+    each = AGAIN // PARTITIONS
+    write(bootstrap, scene.settings.input_topic, quiet, "lz4")
+    for partition in range(PARTITIONS):
+        ticks = many("busy", each, BUSY_SERIES, BUSY_SPAN_MS, partition)
+        write(bootstrap, scene.settings.input_topic, ticks, "lz4")
+    took, replayed = restarted(scene, AGAIN + len(quiet))
+    assert replayed <= PARTITIONS * RESTORE_MAX, replayed
+    return took
+
+
+def long_window(bootstrap: str, folder: Path) -> Seconds:
+    """A restart inside a window that holds far more than shall be read again."""
+    return {LONG: _bounded(folder, bootstrap, "1h", [])}
+
+
+def silent(bootstrap: str, folder: Path) -> Seconds:
+    """A restart in a catch-up, with a broker whose open window lies far behind."""
+    quiet = [tick("quiet", f"Q{number}", 0, 1.0, number) for number in range(PARTITIONS)]
+    return {SILENT: _bounded(folder, bootstrap, "1m", quiet)}
 
 
 def running(engine: EngineProcess) -> set[int]:
@@ -144,4 +186,4 @@ def running(engine: EngineProcess) -> set[int]:
     return {e["partition"] for e in engine.events("task") if e["state"] == "running"}
 
 
-ALL: Final[tuple[Step, ...]] = (members, static, restore)
+ALL: Final[tuple[Step, ...]] = (members, static, restore, long_window, silent)

@@ -20,6 +20,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from tests.processes import PATIENCE_S, eventually
 
 ROOT: Final = Path(__file__).parents[2]
+_MORTAL: Final = (sys.executable, "-I", "-S", str(Path(__file__).with_name("mortal.py")))
 HTTP_S: Final = 10.0  # bounds one request to a process that may be stopped
 TAIL_LINES: Final = 40
 KERNEL: Final = "BARENGINE_KERNEL"
@@ -40,6 +41,8 @@ def environment(settings: Mapping[str, str]) -> dict[str, str]:
 class EngineProcess:
     """One ``barengine run``, started at once; a context manager that leaves no process behind.
 
+    The process does not outlive the thread that started it, however that ends.
+
     Args:
         settings: keys without their prefix, such as ``{"WINDOW": "1s"}``.
         log: the file that takes what the process says on standard error.
@@ -52,7 +55,7 @@ class EngineProcess:
         self.log = log
         with log.open("wb") as stream:
             self._process = subprocess.Popen(
-                [sys.executable, *command],
+                [*_MORTAL, str(os.getpid()), sys.executable, *command],
                 cwd=ROOT,
                 env=environment(settings),
                 stdout=stream,

@@ -7,7 +7,8 @@ the answer is not there yet. ``lost_answer`` loses the broker's answer to a comm
 succeeded, ``freeze`` stops the process as SIGSTOP does between the two, ``slow`` makes each batch
 of ticks a hard piece of work. The ``rival`` steps let another owner run a partition between its
 revocation and its return: one that commits, one that goes before it has committed, and one that
-hangs with a transaction open.
+hangs with a transaction open. ``overtaken`` steps let one commit while the state is being read.
+With ``patient`` nothing breaks.
 
     fence -> read state -> seek -> replay [L, C) -> ... -> begin -> produce -> commit
      |   ^ after_fence            ^ in_replay             ^     ^     |      ^   |    ^
@@ -41,10 +42,13 @@ from barengine.engine.partition import PartitionEngine
 from barengine.engine.state import PartitionRecord, partition_record
 from barengine.kafka.output import OutRecord, PrebuiltBatch, build_records
 from barengine.kafka.sink import OutBatch
-from barengine.service import recovery, task
+from barengine.service import group_offset, recovery, task
+from barengine.service import look as look_module
 from barengine.service.commits import Committer
+from barengine.service.look import Look
 from barengine.service.wiring import Wiring
 from tests.broker.ticks import START_MS
+from tests.processes import PATIENCE_S
 
 SLOW_S: Final = 0.03
 """librdkafka sends batches of 10 000: a million ticks take three seconds more."""
@@ -163,7 +167,14 @@ def _freeze_with_bars(nth: int = 1) -> None:
     AIOKafkaProducer.commit_transaction = broken
 
 
+def _look_patiently(_: int = 1) -> None:
+    """The look at the end of the state may take long, on a machine that is busy."""
+    look_module.UNMOVED_S = PATIENCE_S  # type: ignore[misc]
+
+
 def _meet_a_rival(*, commits: bool = False, hangs: bool = False) -> None:
+    if not hangs:
+        _look_patiently()
     original = recovery.unmoved
 
     async def met(wiring: Wiring, partition: int, *args: Any) -> bool:
@@ -181,6 +192,40 @@ def _meet_a_rival(*, commits: bool = False, hangs: bool = False) -> None:
         return same
 
     setattr(task, original.__name__, met)
+
+
+def _overtaken(nth: int = 1, *, look: bool) -> None:
+    """Behind the nth reading of the state another owner commits, and the group's offset too.
+
+    Args:
+        look: when the partition comes back after a rebalance, not in recovery.
+    """
+    original: Any = Look.records if look else vars(recovery)["read_state"]
+    due, done, wirings = _only(nth), list[bool](), list[Wiring]()
+
+    async def overtaken(owner: Any, *args: Any) -> Any:
+        records = await original(owner, *args)
+        partition = args[0] if look else args[1]
+        if done or not due():
+            return records
+        done.append(True)
+        wiring = wirings[0]
+        rival = await recovery.recover(wiring, partition)
+        seq = rival.engine.seq + 1
+        await rival.sink.commit(_commit_of(rival.engine, wiring, partition))
+        offset = rival.engine.commit_offset, group_offset.tag(seq)
+        assert await wiring.source.commit_group_offset({partition: offset})
+        await rival.sink.discard()
+        return records
+
+    init: Any = task.PartitionTask.__init__
+
+    def noting(self: Any, partition: int, wiring: Wiring, *args: Any) -> None:
+        wirings.append(wiring)
+        init(self, partition, wiring, *args)
+
+    setattr(task.PartitionTask, "__init__", noting)  # noqa: B010 - mypy knows that it is a method
+    setattr(Look if look else recovery, original.__name__, overtaken)
 
 
 def _commit_of(engine: PartitionEngine, wiring: Wiring, partition: int) -> list[OutBatch]:
@@ -220,9 +265,12 @@ STEPS: Final[dict[str, Callable[..., None]]] = {
     "lost_answer": _lose_the_answer,
     "freeze": _freeze_with_bars,
     "slow": _work_slowly,
+    "patient": _look_patiently,
     "rival_commits": lambda _: _meet_a_rival(commits=True),
     "rival_goes": lambda _: _meet_a_rival(),
     "rival_hangs": lambda _: _meet_a_rival(hangs=True),
+    "overtaken_in_recovery": lambda nth: _overtaken(nth, look=False),
+    "overtaken_in_look": lambda nth: _overtaken(nth, look=True),
 }
 
 

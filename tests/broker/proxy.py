@@ -291,7 +291,7 @@ def behind(
         "controller.quorum.voters": f"1@{HOST}:{controller}",
     }
     with (
+        Proxy(near, far, chance) as proxy,  # first: until it listens, the port may be taken
         LocalKafka(plain, config=listeners | dict(config or {})) as broker,
-        Proxy(near, far, chance) as proxy,
     ):
         yield broker, proxy

@@ -69,15 +69,28 @@ def writer(
         if error is not None:
             failed.append(error)
 
-    yield lambda record: produce(producer, topic, record, done)
+    def send(record: Record) -> None:
+        produce(producer, topic, record, done)
+
+    yield send
     left = producer.flush(PATIENCE_S)
     if left or failed:
         raise AssertionError(f"{left} records not sent, {len(failed)} refused: {failed[:3]}")
 
 
-def produce(producer: Producer, topic: str, record: Record, done: Any = None) -> None:
-    """Hand one record over, waiting while the producer's queue is full."""
-    while True:
+def produce(
+    producer: Producer,
+    topic: str,
+    record: Record,
+    done: Any = None,
+    stopped: Callable[[], bool] = lambda: False,
+) -> bool:
+    """Hand one record over, waiting while the producer's queue is full.
+
+    Args:
+        stopped: ends the wait; the record is not handed over then, and False comes back.
+    """
+    while not stopped():
         try:
             producer.produce(
                 topic,
@@ -88,9 +101,10 @@ def produce(producer: Producer, topic: str, record: Record, done: Any = None) ->
                 timestamp=record.time_ms,
                 headers=[*(record.headers or ())],
             )
-            return
+            return True
         except BufferError:
             producer.poll(_POLL_S)
+    return False
 
 
 def _producing(bootstrap: str, codec: str) -> dict[str, Any]:

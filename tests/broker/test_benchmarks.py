@@ -13,10 +13,11 @@ import pytest
 
 from barengine.codec.framing import HEADER_SIZE
 from benchmarks import measure as measuring
-from benchmarks.contender import Command, Contender, Decode, decode_struct
-from benchmarks.contenders.ours import COMPILED
+from benchmarks.contender import Command, Contender, Decode, Job, decode_struct
+from benchmarks.contenders.ours import COMPILED, with_rollups
 from benchmarks.load import Load, expected, prepare
 from benchmarks.measure import Run, measure
+from benchmarks.program import arguments
 from benchmarks.ticks import UNITS, Chunk, chunks, closing
 from benchmarks.verdict import Verdict
 from tests.broker.records import Record, end_offsets, make_topic, read_messages, write
@@ -27,9 +28,33 @@ def logs_elsewhere(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(measuring, "FOLDER", tmp_path)
 
 
-def script(text: str, decode: Decode | None = decode_struct) -> Contender:
-    command = Command([sys.executable, "-c", text])
-    return Contender("a script", "none", lambda _: command, decode=decode)
+TWICE = """
+import signal, struct, time
+from benchmarks.program import options
+from confluent_kafka import Producer
+job = options()
+producer = Producer({{"bootstrap.servers": job.bootstrap}})
+def send(bars):
+    for key, bar in bars:
+        value = struct.pack("<4dq", *(price / 100_000 for price in bar[:4]), bar[4])
+        producer.produce(job.output, value, key)
+    producer.flush()
+*most, last = {bars}
+print("RUNNING", flush=True)
+send(most * 2)
+time.sleep(1)
+send([last] * 2)
+signal.pause()
+"""
+
+
+def script(text: str, decode: Decode | None = decode_struct, *, told: bool = False) -> Contender:
+    """A program of so many lines; ``told``: it gets the job on its command line."""
+
+    def command(job: Job) -> Command:
+        return Command([sys.executable, "-c", text, *(arguments(job) if told else ())])
+
+    return Contender("a script", "none", command, decode=decode)
 
 
 def ticks_of(chunk: Chunk) -> Iterator[tuple[str, int, int]]:
@@ -86,8 +111,30 @@ async def test_barengine_is_measured_and_every_bar_judged(bootstrap: str) -> Non
     assert run.verdict == Verdict(exact=len(expected(load)))
     assert run.seconds > 0
     assert run.peak_bytes > 10_000_000
-    assert run.notes["loop_max_ms"] >= 0
+    assert run.notes["loop_max_ms"] >= run.notes["loop_own_ms"] >= 0
     assert topics(bootstrap) == before
+
+
+async def test_roll_ups_are_beside_what_is_judged(bootstrap: str) -> None:
+    """The base bars are those of the load, in the topic that was asked for."""
+    load = Load(20_000, series=50, partitions=2, minutes=12)
+    await prepare(bootstrap, load)
+    run = measure(with_rollups("5m,1h"), bootstrap, load)
+    assert (run.problem, run.verdict) == ("", Verdict(exact=len(expected(load))))
+
+
+async def test_a_bar_that_comes_twice_is_waited_past(bootstrap: str) -> None:
+    """As many records as bars are not all the bars: the end is when the last one came."""
+    load = Load(1_000, series=10, partitions=1, minutes=3)
+    await prepare(bootstrap, load)
+    run = measure(
+        script(TWICE.format(bars=[(k, tuple(b)) for k, b in expected(load).items()]), told=True),
+        bootstrap,
+        load,
+    )
+    bars = len(expected(load))
+    assert (run.problem, run.verdict) == ("", Verdict(exact=bars, duplicate=bars))
+    assert run.seconds >= 1.0
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,7 @@ def logs_elsewhere(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(measuring, "FOLDER", tmp_path)
 
 
-@pytest.mark.parametrize("contender", [peers.LOOP, java.BEST, java.DEFAULT])
+@pytest.mark.parametrize("contender", [peers.LOOP, java.PROCESSOR, java.BEST, java.DEFAULT])
 async def test_a_peer_makes_every_bar_exactly(bootstrap: str, contender: Contender) -> None:
     """Its bars are those of the load, each once; where it cannot run, it says what is missing."""
     why = contender.available()

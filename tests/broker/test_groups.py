@@ -15,6 +15,8 @@ SYMBOLS = 400
 TASK_STATE = "barengine_task_state"
 OPEN_FOREVER = {"IDLE_TIMEOUT": "off", "GRACE": "1h"}
 """Nothing closes until a tick far ahead comes."""
+IN_TIME = {"SESSION_TIMEOUT": "30s"}
+"""A process is back before, on a machine that is busy."""
 
 
 def until_shared(*engines: EngineProcess, partitions: int) -> None:
@@ -102,7 +104,7 @@ def refused_commits(engine: EngineProcess) -> int:
 
 def test_static_member_keeps_its_partitions(bootstrap: str, tmp_path: Path) -> None:
     """A member with GROUP_INSTANCE_ID that comes back in time finds its partitions unmoved."""
-    scene = Scene(bootstrap, tmp_path, 2, OPEN_FOREVER)
+    scene = Scene(bootstrap, tmp_path, 2, OPEN_FOREVER | IN_TIME)
     with scene.engine(GROUP_INSTANCE_ID="one") as one:
         one.until_ready()
         with scene.engine(GROUP_INSTANCE_ID="two") as two:

@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from barengine.errors import KafkaUnavailableError
+from barengine.errors import KafkaUnavailableError, TransactionTimeoutError
+from barengine.kafka import sink as sink_module
 from barengine.kafka.client import ConnectionConfig
 from barengine.kafka.local import LocalKafka
 from barengine.kafka.output import OutRecord, build_records
@@ -96,6 +97,22 @@ async def test_a_sink_without_its_broker(own_broker: LocalKafka, topic_name: str
     gc.collect()
     await asyncio.sleep(0)
     assert complaints == []
+
+
+async def test_a_line_that_takes_no_second_batch(
+    own_broker: LocalKafka, topic_name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A batch that waits too long for the one before it is a transaction not done in its time: the
+    next one shall be smaller."""
+    monkeypatch.setattr(sink_module, "_REQUEST_TIMEOUT_MS", 500)
+    make_topic(own_broker.bootstrap, topic_name, 1, retention_ms="-1")
+    one = TransactionalSink(ConnectionConfig(own_broker.bootstrap), topic_name, "none")
+    await one.fence()
+    await one.commit(out(topic_name, b"before"))
+    await asyncio.to_thread(own_broker.kill)
+    with pytest.raises(TransactionTimeoutError, match=topic_name):
+        await one.commit([*out(topic_name, b"first"), *out(topic_name, b"second")])
+    await one.discard()
 
 
 async def fenced(sink: TransactionalSink) -> None:

@@ -86,7 +86,9 @@ async def test_a_bad_record_leaves_its_market_as_it_was(bootstrap: str, topic_na
         await put(b"BTC", None)
         assert await next_change(source) == ({"XNYS": NEW_YORK}, None)
         await put(b"XLON", STOCKS)
-        assert await next_change(source) == ({"XNYS": NEW_YORK, "XLON": NEW_YORK}, None)
+        assert await next_change(source) == ({"XNYS": NEW_YORK, "XLON": NEW_YORK}, "XLON")
+        async with following(bootstrap, topic_name) as (started_now, _):
+            assert started_now.current == source.current, "one that starts takes the same"
         await put(b"XNYS", ROUND)
         assert await next_change(source) == ({"XNYS": "UTC", "XLON": NEW_YORK}, "XLON")
 
@@ -110,7 +112,7 @@ async def test_a_topic_that_does_not_fit_is_refused(
 
 
 async def test_what_cannot_work_at_start_is_an_error(bootstrap: str, topic_name: str) -> None:
-    """There is no older version to stay with, so topic, key, offset and line are named."""
+    """There is no older version of it to stay with: topic, key, offset and line are named."""
     make_topic(bootstrap, topic_name, 1, cleanup_policy="compact")
     write(bootstrap, topic_name, [Record(b"zone: UTC\nsessions: 25h", b"BTC")])
     with pytest.raises(ConfigurationError, match=f"{topic_name}, key 'BTC', offset 0 line 2: `ses"):

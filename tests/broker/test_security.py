@@ -23,10 +23,11 @@ from cryptography.hazmat.primitives.serialization import (
 
 from barengine.kafka.local import LocalKafka
 from barengine.kafka.local_net import HOST, pick_free_port
+from tests.broker.mend import refused, reset_group, state
 from tests.broker.records import CALL_S, QUIET
 from tests.broker.rights import Clerk, rights
 from tests.broker.scene import Scene
-from tests.broker.ticks import SECOND, spread
+from tests.broker.ticks import SECOND, spread, tick
 
 USER: Final = "nobody"
 PASSWORD: Final = "hunter2-in-plain-sight"
@@ -163,6 +164,23 @@ def test_least_rights_are_enough(door: str, fortress: Fortress, tmp_path: Path) 
         said.append(second.text())
     assert all(said)
     assert not [text for text in said if PASSWORD in text]
+
+
+def test_adopt_needs_no_more_rights(fortress: Fortress, tmp_path: Path) -> None:
+    """Who may run the engine may also mend its state: look at it, adopt, and go on."""
+    scene = guarded_scene(fortress, tmp_path, scram(fortress))
+    scene.produce([tick("b", "A", 0), tick("b", "A", SECOND), tick("b", "A", 5 * SECOND)])
+    with scene.engine(IDLE_TIMEOUT="off") as engine:
+        scene.until_bars(engine.until_ready(), 2)
+        assert engine.terminate() == 0
+    reset_group(scene, 0)
+    assert "someone reset it" in refused(scene.engine())
+
+    assert "is not followed" in state(scene, "adopt", "--yes")
+
+    assert "commit" in state(scene, "show")
+    with scene.engine() as engine:
+        assert scene.finish(engine.until_ready()).bars_exact == 3
 
 
 @pytest.mark.parametrize("wrong", ["SASL_PASSWORD", "SSL_CAFILE"])

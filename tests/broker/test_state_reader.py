@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import time
+from collections.abc import Iterator
+from typing import Any
 
 import pytest
-from aiokafka import AIOKafkaProducer
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 
 from barengine.errors import KafkaUnavailableError
+from barengine.kafka import state_reader
 from barengine.kafka.client import ConnectionConfig
+from barengine.kafka.fetch import Fetch
 from barengine.kafka.state_reader import read_state
+from barengine.service.look import Look
 from tests.broker.records import Record, make_topic, write
 
 
@@ -86,3 +92,54 @@ async def test_no_broker(topic_name: str) -> None:
     """Without a broker the error says so, and nothing stays open."""
     with pytest.raises(KafkaUnavailableError):
         await read_state(ConnectionConfig("127.0.0.1:1"), topic_name, 0)
+
+
+async def test_reading_that_goes_on_has_no_end(
+    bootstrap: str, topic_name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A state that takes longer than the time-out is read whole, as long as more of it comes."""
+    make_topic(bootstrap, topic_name, 1, cleanup_policy="compact")
+    every = [(b"%d" % number, b"v") for number in range(40)]
+    for key, value in every:
+        write(bootstrap, topic_name, [Record(value, key)])
+    pieces = state_reader._pieces
+
+    def slow(fetch: Fetch) -> Iterator[list[Any]]:
+        time.sleep(0.1)
+        return pieces(fetch)
+
+    monkeypatch.setattr(state_reader, "_FETCH_BYTES", 100)  # a batch each time
+    monkeypatch.setattr(state_reader, "_pieces", slow)
+    connection = ConnectionConfig(bootstrap)
+    assert await read_state(connection, topic_name, 0, timeout_s=2.0) == every
+
+
+async def test_one_client_looks_at_all_partitions(
+    bootstrap: str, topic_name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Partitions that come back together are looked at together; one whose end is held back by an
+    open transaction costs the others nothing."""
+    clients = 0
+
+    def counted(**how: Any) -> Any:
+        nonlocal clients
+        clients += 1
+        return AIOKafkaConsumer(**how)
+
+    monkeypatch.setattr(state_reader, "AIOKafkaConsumer", counted)
+    make_topic(bootstrap, topic_name, 3, cleanup_policy="compact")
+    for partition in range(3):
+        for number in range(5):
+            write(bootstrap, topic_name, [Record(b"%d" % number, b"k", partition)])
+    look = Look(ConnectionConfig(bootstrap), topic_name)
+    async with transactional(bootstrap, topic_name) as producer:
+        await producer.begin_transaction()
+        await producer.send_and_wait(topic_name, b"open", b"k", partition=1)
+        found = await asyncio.gather(
+            *(look.records(partition, 4) for partition in range(3)), return_exceptions=True
+        )
+        await producer.abort_transaction()
+    assert (found[0], found[2]) == ([(b"k", b"4")], [(b"k", b"4")])
+    assert isinstance(found[1], KafkaUnavailableError)
+    assert clients == 1
+    assert await look.records(1, 4) == [(b"k", b"4")]

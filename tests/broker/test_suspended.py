@@ -80,7 +80,7 @@ async def test_partition_that_stays_keeps_windows_and_producer(
 ) -> None:
     """A partition that comes back is not recovered: same windows, same producer, same bars."""
     scene = Scene(bootstrap, tmp_path, PARTITIONS, OPEN_FOREVER)
-    with scene.engine() as first:
+    with scene.engine(faults.command("patient")) as first:
         stayed = visited(scene, first)
 
     assert kept(first) == {stayed}
@@ -127,6 +127,19 @@ def test_partition_that_another_owner_fenced_is_recovered(bootstrap: str, tmp_pa
 
     assert kept(first) == {stayed}
     assert refused_commits(first) > 0
+
+
+@pytest.mark.parametrize("step", ["overtaken_in_look", "overtaken_in_recovery"])
+def test_owner_that_commits_while_the_state_is_read(
+    bootstrap: str, tmp_path: Path, step: str
+) -> None:
+    """The group's offset may be newer than the state that was read: no sign of a loss. Who has
+    been overtaken finds out by its next commit."""
+    scene = Scene(bootstrap, tmp_path, PARTITIONS, OPEN_FOREVER)
+    with scene.engine(faults.command(step)) as first:
+        visited(scene, first)
+
+        assert refused_commits(first) > 0
 
 
 def test_silence_goes_on_after_a_rebalance(bootstrap: str, tmp_path: Path) -> None:

@@ -126,8 +126,9 @@ class Feed:
         ends = due + LONGEST_S
         while due < ends and not self._stopping.is_set():
             for record in self._records(_PIECE):
-                produce(producer, self._topic, record, self._done)
-            self._sent += _PIECE
+                self._sent += produce(
+                    producer, self._topic, record, self._done, self._stopping.is_set
+                )
             producer.poll(0)
             due += self._piece_s
             self._stopping.wait(max(0.0, due - time.monotonic()))

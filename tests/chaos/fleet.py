@@ -30,7 +30,7 @@ class Fleet:
         return self
 
     def __exit__(self, *_: object) -> None:
-        for engine in self.engines.values():
+        for engine in self.engines.values():  # those whose end was waited for in vain, too
             engine.kill9()
 
     def start(
@@ -54,11 +54,11 @@ class Fleet:
 
     def died(self, number: int) -> EngineProcess:
         """Wait until an engine has killed itself; it is not started again."""
-        engine = self.engines.pop(number)
+        engine = self.engines[number]
         code = engine.exit_code()
         if code != -signal.SIGKILL:
             raise AssertionError(f"exit code {code}, not killed\n{engine.tail()}")
-        return engine
+        return self.engines.pop(number)
 
     def leave(self, number: int) -> EngineProcess:
         """SIGTERM, and insist on a clean end; wait first until it listens.
@@ -66,12 +66,12 @@ class Fleet:
         Before that the signal may come while the interpreter is still loading the program: it ends
         at once, and there is nothing to end cleanly.
         """
-        engine = self.engines.pop(number)
+        engine = self.engines[number]
         engine.until("it listens", lambda: engine.port is not None)
         code = engine.terminate()
         if code:
             raise AssertionError(f"exit code {code}\n{engine.tail()}")
-        return engine
+        return self.engines.pop(number)
 
     def until_covered(self, *numbers: int) -> None:
         """Wait until every partition is RUNNING in exactly one of these engines (or of all), and

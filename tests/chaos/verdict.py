@@ -9,9 +9,10 @@ from barengine.demo.report import Report
 from tests.broker.scene import Scene, accept
 from tests.chaos.feed import LATE_MS
 
-SETTINGS: Final = {"GRACE": "1s", "COMMIT_INTERVAL": "20ms", "IDLE_TIMEOUT": "5s"}
+SETTINGS: Final = {"GRACE": "1s", "COMMIT_INTERVAL": "20ms", "IDLE_TIMEOUT": "10s"}
 """A grace that keeps every tick but those meant to be late; an idle time-out that no hiccup of
-the feed reaches, but the time without owner or broker does: it must not be taken for silence."""
+the feed reaches, nor the time it takes to find a broker that is back, but the longest time without
+owner or broker does: it must not be taken for silence."""
 
 
 def accounted(scene: Scene, report: Report, ticks: int) -> None:

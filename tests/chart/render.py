@@ -82,3 +82,8 @@ def environment(holder: Object) -> dict[str, Any]:
     return {
         each["name"]: each.get("value", each.get("valueFrom")) for each in container(holder)["env"]
     }
+
+
+def matches(selector: dict[str, str], labels: dict[str, str]) -> bool:
+    """Whether a selector of these labels finds what has those."""
+    return selector.items() <= labels.items()

@@ -10,6 +10,8 @@ from tests.chart.render import CHART, RELEASE, call, refusal
 
 LOGIN = {"name": "login", "key": "password"}
 SCALED = {"by": "cpu"}
+TLS = {"name": "tls", "path": "/etc/tls", "secret": "tls"}
+MUTUAL = {"autoscaling.by": "lag", "settings.security_protocol": "SSL"}
 
 
 @pytest.mark.parametrize(
@@ -31,6 +33,10 @@ SCALED = {"by": "cpu"}
         ({"extraEnv": [{"name": "BARENGINE_WINDOW", "value": "1s"}]}, ["extraEnv", "pattern"]),
         ({"image.digest": "latest"}, ["digest", "pattern"]),
         ({"runAsUser": 0}, ["runAsUser", "1"]),
+        ({"infra.extraEnv": [{"name": "BARENGINE_GRACE"}]}, ["infra", "pattern"]),
+        ({"infra.files": [{"name": "tls"}]}, ["infra", "path"]),
+        ({"monitoring.rules.runbooks": "docs/alerts.md"}, ["runbooks", "pattern"]),
+        ({"monitoring.rules.expected": [{"namespace": "market"}]}, ["expected", "job"]),
     ],
     ids=str,
 )
@@ -108,6 +114,57 @@ def test_the_schema_refuses(helm: str, values: dict[str, Any], words: list[str])
         (
             {"settings.ssl_cafile": "/etc/tls/ca.crt"},
             "settings.ssl_cafile is /etc/tls/ca.crt, which no entry of files puts into the pod",
+        ),
+        (
+            {"infra.settings.ssl_keyfile": "/etc/tls/tls.key"},
+            "infra.settings.ssl_keyfile is /etc/tls/tls.key, which no entry of files puts into the "
+            "pod: add its Secret or ConfigMap to infra.files",
+        ),
+        (
+            {"settings.schedule": "/etc/markets/markets.yaml"},
+            "settings.schedule is /etc/markets/markets.yaml, which no entry of files puts into",
+        ),
+        (
+            {"settings.schedule": "file:markets.yaml"},
+            "settings.schedule is file:markets.yaml, which no entry of files puts into the pod",
+        ),
+        (
+            {"files": [TLS, TLS | {"path": "/etc/other"}]},
+            "files has two entries named tls: give each a name of its own",
+        ),
+        (
+            {"files": [TLS, TLS | {"name": "other"}]},
+            "files puts two entries at /etc/tls, and one would hide the other",
+        ),
+        (
+            {"files": [TLS], "infra.files": [TLS | {"name": "other"}]},
+            "infra.files puts two entries at /etc/tls, and one would hide the other",
+        ),
+        (
+            {"settings.schema_registry_url": "http://me:hunter2@registry:8081"},
+            "settings.schema_registry_url holds a password, which would stand in the manifests for "
+            "all to read: take it out of the URL, and set settings.schema_registry_username and",
+        ),
+        (
+            {"infra.settings.schema_registry_url": "http://me:hunter2@registry:8081"},
+            "infra.secrets.schema_registry_password: {name: …, key: …}",
+        ),
+        (
+            {"infra.args": ["--metrics-file", "/tmp/infra.prom"]},
+            'infra.args: --metrics-file /tmp/infra.prom: the Job can write no file; write "-"',
+        ),
+        (
+            {"infra.args": ["--metrics-file=/tmp/infra.prom"]},
+            "infra.args: --metrics-file /tmp/infra.prom: the Job can write no file",
+        ),
+        (
+            MUTUAL | {"secrets.ssl_cafile": LOGIN},
+            "autoscaling.by=lag and secrets.ssl_cafile: KEDA must know which file it is",
+        ),
+        (
+            MUTUAL | {"settings.ssl_certfile": "/etc/tls/deeper/tls.crt", "files": [TLS]},
+            "autoscaling.by=lag and settings.ssl_certfile=/etc/tls/deeper/tls.crt: KEDA takes it "
+            "from the Secret or ConfigMap, and it is a key of none in files",
         ),
     ],
     ids=str,

@@ -66,11 +66,33 @@ def test_a_check_can_fail() -> None:
 def test_rules_and_dashboard_are_the_files() -> None:
     """What is tested as files is what is installed, to the last sign."""
     objects = rendered("everything")
-    rules = yaml.safe_load((CHART / "rules" / "barengine.rules.yaml").read_text())
-    assert one(objects, "PrometheusRule")["spec"] == rules
+    text = (CHART / "rules" / "barengine.rules.yaml").read_text()
+    named = text.replace('{job="barengine"}', '{job="bars",namespace="market"}')
+    assert one(objects, "PrometheusRule")["spec"] == yaml.safe_load(named) != yaml.safe_load(text)
     dashboard = one(objects, "ConfigMap")["data"]["barengine.json"]
     text = (CHART / "dashboards" / "barengine.json").read_text()
     assert json.loads(dashboard) == json.loads(text)
+
+
+def test_alerts_know_whom_to_miss_and_where_their_entries_are() -> None:
+    """Without names given it is the release as its ServiceMonitor is scraped."""
+    (service,) = of_kind(rendered("everything"), "Service")
+    assert service["metadata"]["name"] == "bars"
+    rules = {
+        rule["alert"]: rule
+        for group in one(rendered("mutual"), "PrometheusRule")["spec"]["groups"]
+        for rule in group["rules"]
+        if "alert" in rule
+    }
+    missed = rules["BarengineDown"]["expr"].partition("\n")[0]
+    assert missed == (
+        'absent(barengine_build_info{job="x-barengine",namespace="market"}) or '
+        'absent(barengine_build_info{job="fx"})'
+    )
+    for name, rule in rules.items():
+        notes = rule["annotations"]
+        assert notes.keys() == {"summary", "description", "runbook_url"}
+        assert notes["runbook_url"] == f"https://wiki.example/barengine/alerts#{name.lower()}"
 
 
 def test_the_notes_name_what_to_look_at() -> None:
@@ -83,6 +105,15 @@ def test_the_notes_name_what_to_look_at() -> None:
     assert "kubectl -n market rollout status deployment/bars" in notes
     assert "localhost:9090/status" in notes
     assert "logs job/bars-infra" in notes
+    assert "EXTRAS=exchanges" not in notes
+
+
+def test_the_notes_say_that_exchanges_need_another_image() -> None:
+    """The chart cannot look into it, and most have none."""
+    helm = list(helms())[-1]
+    where = ("install", RELEASE, CHART, "--dry-run=client", "--values", VALUES / "minimal.yaml")
+    done = call(helm, *where, "--set", "settings.schedule=exchange:XNYS")
+    assert "EXTRAS=exchanges" in done.stdout, done.stderr
 
 
 def test_names_follow_the_release() -> None:

@@ -33,6 +33,7 @@ SAMPLES: dict[str, Any] = {
     "field_timestamp": "@record",
     "idle_timeout": "7s",
     "output_topic": "candles_{period}",
+    "schedule": "topic:markets",
     "schema_registry_url": "http://registry:8081",
     "window": "5s",
 }

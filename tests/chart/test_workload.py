@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import json
-from typing import Any
 
 import pytest
 
-from barengine.cli import _COMMANDS
 from barengine.service.app import _STOP_S
-from barengine.settings import Settings, load_settings
 from tests.chart.render import (
     SETS,
     Object,
     container,
     environment,
+    matches,
     of_kind,
     one,
     pod,
@@ -29,10 +27,6 @@ def holders(values: str) -> list[Object]:
     """Everything that makes pods."""
     objects = rendered(values)
     return [workload(objects), *of_kind(objects, "Job")]
-
-
-def matches(selector: dict[str, str], labels: dict[str, str]) -> bool:
-    return selector.items() <= labels.items()
 
 
 # -- safety ------------------------------------------------------------------------------------
@@ -191,101 +185,6 @@ def test_egress_that_is_named_leaves_names_resolvable() -> None:
         assert spec["policyTypes"] == ["Ingress", "Egress"]
         assert [port["port"] for port in spec["egress"][0]["ports"]] == [53, 53]
         assert spec["egress"][1]["ports"][0]["port"] == 9093
-
-
-# -- scaling -----------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("values", ["everything", "lag"])
-def test_an_autoscaler_alone_says_how_many(values: str) -> None:
-    """Each upgrade would else set the number back; and there is one scaler, not two."""
-    objects = rendered(values)
-    assert "replicas" not in workload(objects)["spec"]
-    scalers = of_kind(objects, "HorizontalPodAutoscaler") + of_kind(objects, "ScaledObject")
-    (scaler,) = scalers
-    assert scaler["spec"]["scaleTargetRef"]["name"] == workload(objects)["metadata"]["name"]
-
-
-@pytest.mark.parametrize("context", ["", "prod"])
-def test_lag_is_that_of_the_engines_group(context: str) -> None:
-    """KEDA asks for the names that the engine uses, in its context."""
-    given = {"bootstrap_servers": "k:9092", "group_id": "g", "input_topic": "t"}
-    given |= {"context": context} if context else {}
-    objects = rendered("minimal", settings=json.dumps(given), autoscaling__by='"lag"')
-    about = one(objects, "ScaledObject")["spec"]["triggers"][0]["metadata"]
-    settings: Settings = load_settings(
-        None, {f"BARENGINE_{k}".upper(): v for k, v in given.items()}
-    )
-    assert (about["consumerGroup"], about["topic"]) == (settings.group, settings.input_topic)
-    assert about["bootstrapServersFromEnv"] in environment(workload(objects))
-
-
-def test_keda_logs_in_as_the_engine_does() -> None:
-    """From the engine's own variables; TLS and mechanism are the settings'."""
-    objects = rendered("lag")
-    trigger = one(objects, "ScaledObject")["spec"]["triggers"][0]
-    login = one(objects, "TriggerAuthentication")
-    assert trigger["metadata"]["tls"] == "enable"
-    assert trigger["metadata"]["sasl"] == "scram_sha256"
-    assert trigger["authenticationRef"]["name"] == login["metadata"]["name"]
-    names = {each["name"] for each in login["spec"]["env"]}
-    assert names <= environment(workload(objects)).keys()
-
-
-@pytest.mark.parametrize(
-    ("mechanism", "keda"),
-    [("PLAIN", "plaintext"), ("SCRAM-SHA-256", "scram_sha256"), ("SCRAM-SHA-512", "scram_sha512")],
-)
-def test_keda_calls_mechanisms_by_names_of_its_own(mechanism: str, keda: str) -> None:
-    """Every mechanism that the engine has, KEDA has too."""
-    objects = rendered("lag", settings__sasl_mechanism=json.dumps(mechanism))
-    assert one(objects, "ScaledObject")["spec"]["triggers"][0]["metadata"]["sasl"] == keda
-
-
-def test_an_authentication_of_ones_own_is_taken() -> None:
-    """And none is made."""
-    objects = rendered("lag", autoscaling__authenticationRef='"mine"')
-    trigger = one(objects, "ScaledObject")["spec"]["triggers"][0]
-    assert trigger["authenticationRef"] == {"name": "mine"}
-    assert not of_kind(objects, "TriggerAuthentication")
-
-
-# -- the Job -----------------------------------------------------------------------------------
-
-
-def test_the_job_comes_first_and_what_it_needs_before_it() -> None:
-    """Account and policy are hooks of a smaller weight: the rest of the release comes later."""
-    hooks = [o for o in rendered("everything") if "annotations" in o["metadata"]]
-    weights: dict[str, Any] = {
-        o["kind"]: int(o["metadata"]["annotations"]["helm.sh/hook-weight"])
-        for o in hooks
-        if o["metadata"]["annotations"].get("helm.sh/hook") == "pre-install,pre-upgrade"
-    }
-    assert weights.keys() == {"ServiceAccount", "NetworkPolicy", "Job"}
-    assert max(weights["ServiceAccount"], weights["NetworkPolicy"]) < weights["Job"]
-
-
-def test_the_job_uses_what_was_made_for_it() -> None:
-    """Its own account, and a policy that selects its pods."""
-    objects = rendered("everything")
-    job = one(objects, "Job")
-    assert pod(job)["serviceAccountName"] == "bars-infra"
-    selector = one(objects, "NetworkPolicy", "infra")["spec"]["podSelector"]["matchLabels"]
-    assert matches(selector, job["spec"]["template"]["metadata"]["labels"])
-
-
-def test_the_job_runs_a_command_that_there_is() -> None:
-    """`barengine infra apply`, with the flags of the values; the engine runs `barengine run`."""
-    objects = rendered("everything")
-    words = container(one(objects, "Job"))["args"]
-    assert words == ["infra", "apply", "--partitions", "12", "--replication-factor", "3"]
-    assert words[0] in _COMMANDS
-    assert container(workload(objects))["args"] == ["run"]
-
-
-def test_the_job_ends_before_helm_is_out_of_patience() -> None:
-    """So that its log says what was wrong."""
-    assert one(rendered("minimal"), "Job")["spec"]["activeDeadlineSeconds"] < 300
 
 
 def test_a_digest_decides_which_image_runs() -> None:

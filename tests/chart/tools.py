@@ -115,9 +115,20 @@ def definitions() -> list[dict[str, Any]]:
 def _files(module: Module) -> list[Path]:
     # The checksum above is the one that counts: no other server need be asked.
     environment = os.environ | {"GOFLAGS": "-mod=mod", "GONOSUMDB": "*"}
-    words = ["go", "mod", "download", "-json", module.name]
-    done = subprocess.run(words, env=environment, check=True, capture_output=True, cwd=ROOT)
-    about = json.loads(done.stdout)
+    go = shutil.which("go")
+    if go is None:
+        raise RuntimeError(
+            f"go is not on the PATH; it fetches {module.name}, which defines resources that the "
+            "chart makes: install Go (a Debian package is golang-go)"
+        )
+    words = [go, "mod", "download", "-json", module.name]
+    done = subprocess.run(
+        words, env=environment, check=False, capture_output=True, text=True, cwd=ROOT
+    )
+    about = json.loads(done.stdout or "{}")
+    if done.returncode != 0:
+        reason = about.get("Error") or done.stderr
+        raise RuntimeError(f"go mod download {module.name}: {reason}")
     if about["Sum"] != module.checksum:
         raise RuntimeError(f"{module.name} is {about['Sum']}, not {module.checksum}")
     return [Path(about["Dir"], name) for name in module.files]

@@ -16,7 +16,7 @@ from typing import Final
 
 ROOT: Final = Path(__file__).parents[2]
 _FLAGS: Final = "-fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer -g"
-_BUILD_S: Final = 600
+BUILD_S: Final = 1200.0
 
 
 def build(folder: Path) -> Path:
@@ -32,7 +32,7 @@ def build(folder: Path) -> Path:
         env=os.environ | flags,
         capture_output=True,
         text=True,
-        timeout=_BUILD_S,
+        timeout=BUILD_S,
         check=False,
     )
     assert built.returncode == 0, built.stdout + built.stderr

@@ -53,6 +53,31 @@ def test_everything_installed_is_pinned_by_hash(stages: list[Stage]) -> None:
         assert "--require-hashes" in one or "--no-index --no-deps" in one, one
 
 
+def pins(name: str) -> dict[str, str]:
+    """Package and marker of each line of a lock, with its version; each has hashes."""
+    entries = re.split(r"\n(?=\S)", (ROOT / "requirements" / name).read_text().strip())
+    assert all(" --hash=sha256:" in entry for entry in entries)
+    found = (entry.split(" \\")[0].partition("==") for entry in entries)
+    split = ((package, rest.partition(" ; ")) for package, _, rest in found)
+    return {f"{package} {marker}".strip(): version for package, (version, _, marker) in split}
+
+
+def test_exchanges_are_there_for_those_who_ask(stages: list[Stage]) -> None:
+    """EXTRAS=exchanges takes a lock with the library, and with the same versions of all else; the
+    image without stays small."""
+    (install,) = (
+        step.command
+        for step in stages[0].steps
+        if isinstance(step, Run) and "requirements/run" in step.command
+    )
+    assert '"requirements/run${EXTRAS:+-$EXTRAS}.txt"' in install
+    assert stages[0].variables["EXTRAS"] == ""
+    without, with_them = pins("run.txt"), pins("run-exchanges.txt")
+    assert without.items() <= with_them.items()
+    more = {name.split()[0] for name in with_them.keys() - without.keys()}
+    assert {"exchange-calendars", "pandas", "numpy"} <= more
+
+
 def test_the_context_has_what_is_copied_and_nothing_else(stages: list[Stage]) -> None:
     """.dockerignore lets in the sources of each COPY, so that no secret and no cache gets in."""
     steps = [step for stage in stages for step in stage.steps]
@@ -72,6 +97,12 @@ def test_it_starts_the_service_as_nobody_without_a_shell(stages: list[Stage]) ->
     assert last.stop_signal == "SIGTERM"
     assert last.ports == [str(Settings().http_port)]
     assert last.health[-1] == "health"
+
+
+def test_the_standard_library_gets_its_bytecode(stages: list[Stage]) -> None:
+    """Python's images come without, and a read-only one could never write any."""
+    commands = [step.command for step in stages[-1].steps if isinstance(step, Run)]
+    assert any("-m compileall" in command and "os.__file__" in command for command in commands)
 
 
 def test_its_labels_say_what_it_is(stages: list[Stage]) -> None:

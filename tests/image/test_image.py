@@ -108,6 +108,17 @@ def test_its_bytecode_is_there(image: Image) -> None:
         assert list((path.parent / "__pycache__").glob(f"{path.stem}.cpython-*.pyc")), path
 
 
+def test_the_standard_library_has_bytecode(image: Image) -> None:
+    """Every module that a start imports is there ready to run."""
+    program = (
+        "import sys, os, barengine.cli.run; "
+        "print([m.__name__ for m in list(sys.modules.values()) if getattr(m, '__cached__', None)"
+        " and not os.path.exists(m.__cached__)])"
+    )
+    done = image.run(["python", "-c", program])
+    assert (done.returncode, done.stdout) == (0, "[]\n"), done.stderr
+
+
 def test_the_kernel_is_the_compiled_one(image: Image) -> None:
     """What was compiled in the first stage computes in the second."""
     program = Path(__file__).with_name("kernel_once.py").read_text()

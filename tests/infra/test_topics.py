@@ -193,6 +193,37 @@ def test_kill_9_after_any_step(bootstrap: str, tmp_path: Path) -> None:
     assert plan(scene)["changes"] == 0
 
 
+def test_a_step_that_fails_ends_an_object_for_programs(bootstrap: str, tmp_path: Path) -> None:
+    """They read what was done before it, and why it went no further; so do the metrics."""
+    scene, path = empty(bootstrap, tmp_path), tmp_path / "infra.prom"
+    apply(scene)
+    more = ("--replication-factor", "99", "--metrics-file", str(path))
+    said = infra(scene, "apply", "--json", *more, ROLLUPS="5m")
+    assert said.code == MISCONFIGURED
+    assert said.json["applied"] == []
+    assert "cannot be made" in said.json["error"]
+    assert said.json["error"] in said.err
+    assert "barengine_migrations_last_run_timestamp_seconds" in path.read_text()
+    assert apply(scene)["error"] is None
+
+
+def test_no_default_of_the_cluster_takes_bars_away(small_broker: str, tmp_path: Path) -> None:
+    """Topics of an engine that did not write it down are mended; new ones are made so."""
+    scene = empty(small_broker, tmp_path)
+    settings = scene.settings
+    make_topic(small_broker, settings.bar_topic, 1, retention_ms="-1")
+    done = changes(apply(scene, "--partitions", "1"))
+    assert done[f"topic {settings.bar_topic}"] == {
+        "cleanup.policy": ("compact", "delete"),
+        "retention.bytes": ("1000000", "-1"),
+    }
+    for topic in (settings.bar_topic, settings.late_topic, settings.dead_topic):
+        config = topic_config(small_broker, topic)
+        kept = ("cleanup.policy", "retention.ms", "retention.bytes")
+        assert [config[key] for key in kept] == ["delete", "-1", "-1"]
+    assert plan(scene)["changes"] == 0
+
+
 def test_two_at_the_same_time(bootstrap: str, tmp_path: Path) -> None:
     """Both end well, and what they leave is what one would have."""
     scene = empty(bootstrap, tmp_path)
@@ -231,6 +262,14 @@ def test_colours_are_for_terminals(
 
 
 # -- a broker of its own ---------------------------------------------------------------------
+
+
+@pytest.fixture
+def small_broker() -> Iterator[str]:
+    """Its topics are compacted and cut to a megabyte, where they do not say otherwise."""
+    config = {"log.cleanup.policy": "compact", "log.retention.bytes": "1000000"}
+    with LocalKafka(config=config) as broker:
+        yield broker.bootstrap
 
 
 @pytest.fixture

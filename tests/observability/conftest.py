@@ -17,7 +17,7 @@ from tests.broker.ticks import SECOND, START_MS, tick, value
 from tests.observability.files import RULES
 from tests.observability.prometheus import PROMTOOL, Prometheus, program
 
-JOB = "bars"
+JOB = "barengine"
 FUTURE_MS = 365 * 86_400 * SECOND
 
 

@@ -17,7 +17,7 @@ ROOT: Final = Path(__file__).parents[2]
 CHART: Final = ROOT / "helm" / "barengine"
 RULES: Final = CHART / "rules" / "barengine.rules.yaml"
 DASHBOARD: Final = CHART / "dashboards" / "barengine.json"
-RULE_TESTS: Final = Path(__file__).with_name("alerts.test.yaml")
+RULE_TESTS: Final = sorted(Path(__file__).parent.glob("alerts_*.test.yaml"))
 HISTOGRAM_PARTS: Final = ("_bucket", "_count", "_sum")
 
 _SELECTOR: Final = re.compile(r"\b((?:barengine_|process_|job\w*:)[\w:]*)(\{[^}]*\})?")

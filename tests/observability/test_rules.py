@@ -36,8 +36,8 @@ def test_rules_are_well_formed(promtool: Path) -> None:
 
 
 def test_alerts_fire_when_they_should_and_only_then(promtool: Path) -> None:
-    """Every case of alerts.test.yaml holds."""
-    code, said = check(promtool, "test", "rules", str(RULE_TESTS))
+    """Every case of alerts_*.test.yaml holds."""
+    code, said = check(promtool, "test", "rules", *map(str, RULE_TESTS))
     assert code == 0, said
 
 
@@ -46,7 +46,8 @@ def test_each_alert_has_both_cases(alert: str) -> None:
     """There is a case in which it fires, and one in which it must not."""
     fires = {
         bool(case["exp_alerts"])
-        for test in yaml.safe_load(RULE_TESTS.read_text())["tests"]
+        for path in RULE_TESTS
+        for test in yaml.safe_load(path.read_text())["tests"]
         for case in test["alert_rule_test"]
         if case["alertname"] == alert
     }

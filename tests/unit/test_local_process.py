@@ -187,3 +187,20 @@ def test_command_that_does_not_exist(tmp_path: Path) -> None:
 def test_log_tail_without_a_log(tmp_path: Path) -> None:
     """A log that is not there is said, not raised."""
     assert "no log at" in log_tail(tmp_path / "none")
+
+
+def test_interrupt_while_it_starts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An interrupt between the child's start and the first look at it ends both, and stays what it
+    is."""
+    log = tmp_path / "log"
+    children: list[int] = []
+
+    def interrupted(process: SupervisedProcess) -> int:
+        assert eventually(lambda: bool(psutil.Process(process._supervisor.pid).children()))
+        children.extend(one.pid for one in psutil.Process(process._supervisor.pid).children())
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(SupervisedProcess, "_read_pid", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        SupervisedProcess(SLEEP, log, grace_s=5)
+    assert all(map(is_gone, children))

@@ -28,6 +28,7 @@ import org.apache.kafka.common.utils.Bytes;
 import org.apache.kafka.streams.KafkaStreams;
 import org.apache.kafka.streams.StreamsBuilder;
 import org.apache.kafka.streams.StreamsConfig;
+import org.apache.kafka.streams.Topology;
 import org.apache.kafka.streams.kstream.Consumed;
 import org.apache.kafka.streams.kstream.EmitStrategy;
 import org.apache.kafka.streams.kstream.Grouped;
@@ -45,13 +46,14 @@ import org.apache.kafka.streams.state.WindowStore;
 /**
  * One-minute bars by Kafka Streams, exactly once, and reading alone by Kafka's own consumer.
  *
- * <p>The tick is decoded by hand, which is faster than Avro's library; everything else is the DSL
- * as its manual shows it.
+ * <p>The tick is decoded by hand, which is faster than Avro's library; everything else is as the
+ * manual shows it.
  *
  * <pre>
- * default  suppress(untilWindowCloses), RocksDB, one thread, everything else as it comes
- * best     what was fastest of the variants that were tried, see {@link #tune}
- * raw      the plain consumer: counts records and parses nothing
+ * default    DSL: suppress(untilWindowCloses), RocksDB, one thread, everything else as it comes
+ * best       DSL: what was fastest of the variants that were tried, see {@link #tune}
+ * processor  Processor API: a store in memory with a cache, see {@link Closing}; tuned alike
+ * raw        the plain consumer: counts records and parses nothing
  * </pre>
  *
  * <p>The measurement of recovery adds {@code --instance NAME} for a static member, {@code --session
@@ -100,14 +102,16 @@ public final class Bars {
     // ---- Kafka Streams
 
     private static void stream(Map<String, String> options) {
-        boolean best = options.get("--mode").equals("best");
+        String mode = options.get("--mode");
         Properties config = config(options);
-        if (best) {
+        if (!mode.equals("default")) {
             tune(config);
         }
-        StreamsBuilder builder = new StreamsBuilder();
-        topology(builder, options, best);
-        KafkaStreams streams = new KafkaStreams(builder.build(config), config);
+        Topology topology =
+                mode.equals("processor")
+                        ? Closing.topology(options, WINDOW, GRACE)
+                        : windows(options, mode.equals("best")).build(config);
+        KafkaStreams streams = new KafkaStreams(topology, config);
         Path state = Path.of(options.get("--state"), options.get("--group"));
         Runtime.getRuntime().addShutdownHook(new Thread(() -> stop(streams, state)));
         streams.start();
@@ -131,16 +135,18 @@ public final class Bars {
     }
 
     /**
-     * The fastest of what was tried, in k ticks/s for 5 M ticks (two cores, the broker on them
-     * too; runs differ by a tenth): in-memory store, emission on close, two threads, a commit every
-     * second, nothing compressed, parallel collector: 820. With lz4 700-800, and from there: one
-     * or four threads 630, a commit every 100 ms 650, every 5 s 510, suppress() with 256 MiB of
-     * cache 680, RocksDB with that cache 380, the serial collector 730, G1 590, polls and buffers
-     * of 10 000 records or Java 25 in place of 17 no difference.
+     * The fastest of what was tried with the DSL, in k ticks/s for 5 M ticks (two cores, the broker
+     * on them too; runs differ by a tenth): in-memory store, emission on close, two threads, a
+     * commit every second, nothing compressed, parallel collector: 820. With lz4 700-800, and from
+     * there: one or four threads 630, a commit every 100 ms 650, every 5 s 510, suppress() with
+     * 256 MiB of cache 680, RocksDB with that cache 380, the serial collector 730, G1 590, polls
+     * and buffers of 10 000 records or Java 25 in place of 17 no difference.
      */
     private static void tune(Properties config) {
         config.put(StreamsConfig.NUM_STREAM_THREADS_CONFIG, 2);
         config.put(StreamsConfig.COMMIT_INTERVAL_MS_CONFIG, 1000);
+        // Room for every open window, so that nothing is logged before its commit.
+        config.put(StreamsConfig.STATESTORE_CACHE_MAX_BYTES_CONFIG, 64L << 20);
         config.put(ConsumerConfig.MAX_PARTITION_FETCH_BYTES_CONFIG, 4 << 20);
         config.put(ConsumerConfig.RECEIVE_BUFFER_CONFIG, 1 << 20);
         config.put(ProducerConfig.BATCH_SIZE_CONFIG, 256 << 10);
@@ -151,8 +157,8 @@ public final class Bars {
         config.put("__emit.interval.ms.kstreams.windowed.aggregation__", 0);
     }
 
-    private static void topology(
-            StreamsBuilder builder, Map<String, String> options, boolean best) {
+    private static StreamsBuilder windows(Map<String, String> options, boolean best) {
+        StreamsBuilder builder = new StreamsBuilder();
         TimeWindowedKStream<Bytes, Tick> windows =
                 builder.stream(options.get("--topic"), Consumed.with(Serdes.Bytes(), Tick.SERDE))
                         .groupByKey(Grouped.with(Serdes.Bytes(), Tick.SERDE))
@@ -171,6 +177,7 @@ public final class Bars {
         }
         bars.toStream((window, bar) -> outputKey(window))
                 .to(options.get("--output"), Produced.with(Serdes.Bytes(), Bar.VALUE));
+        return builder;
     }
 
     private static Materialized<Bytes, Bar, WindowStore<Bytes, byte[]>> store(StoreType type) {

@@ -9,9 +9,14 @@ values.schema.json says. */}}
 {{- fail "settings.bootstrap_servers is not set: write the brokers, --set settings.bootstrap_servers=HOST:PORT" -}}
 {{- end -}}
 
+{{- $jobFiles := include "barengine.own" (list .Values.files .Values.infra.files) | fromYamlArray -}}
 {{- range $place, $of := dict "" .Values "infra." .Values.infra -}}
 {{- $plain := $of.settings | default dict -}}
 {{- $hidden := $of.secrets | default dict -}}
+{{- include "barengine.checkFiles" (list $place (empty $place | ternary $.Values.files $jobFiles) $plain) -}}
+{{- if regexMatch "://[^/]*:[^/]*@" ($plain.schema_registry_url | default "") -}}
+{{- fail (printf "%ssettings.schema_registry_url holds a password, which would stand in the manifests for all to read: take it out of the URL, and set %ssettings.schema_registry_username and %ssecrets.schema_registry_password: {name: …, key: …}" $place $place $place) -}}
+{{- end -}}
 {{- range $key := keys $plain | sortAlpha -}}
 {{- if hasKey $hidden $key -}}
 {{- fail (printf "%s is in %ssettings and in %ssecrets: remove one" $key $place $place) -}}
@@ -34,6 +39,18 @@ values.schema.json says. */}}
 {{- fail "infra.enabled and settings.auto_create_topics: the Job makes the topics before the engine starts; remove settings.auto_create_topics, or set infra.enabled=false" -}}
 {{- end -}}
 
+{{- range $at, $word := .Values.infra.args -}}
+{{- $to := "" -}}
+{{- if eq $word "--metrics-file" -}}
+{{- $to = slice $.Values.infra.args (add1 $at | int) | first | default "" -}}
+{{- else if hasPrefix "--metrics-file=" $word -}}
+{{- $to = trimPrefix "--metrics-file=" $word -}}
+{{- end -}}
+{{- if not (has $to (list "" "-")) -}}
+{{- fail (printf "infra.args: --metrics-file %s: the Job can write no file; write \"-\", and its log has them" $to) -}}
+{{- end -}}
+{{- end -}}
+
 {{- if hasKey $secrets "http_port" -}}
 {{- fail "secrets.http_port: probes and Service must know it; write settings.http_port" -}}
 {{- end -}}
@@ -42,6 +59,21 @@ values.schema.json says. */}}
 {{- range $key := list "context" "group_id" "input_topic" "security_protocol" "sasl_mechanism" "start" -}}
 {{- if hasKey $secrets $key -}}
 {{- fail (printf "autoscaling.by=lag and secrets.%s: KEDA must know it; write settings.%s" $key $key) -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+
+{{- if and (eq .Values.autoscaling.by "lag") (not .Values.autoscaling.authenticationRef) (hasSuffix "SSL" ($settings.security_protocol | default "" | upper)) -}}
+{{- $wayOut := "or name a TriggerAuthentication of yours in autoscaling.authenticationRef" -}}
+{{- range $key := list "ssl_cafile" "ssl_certfile" "ssl_keyfile" -}}
+{{- if hasKey $secrets $key -}}
+{{- fail (printf "autoscaling.by=lag and secrets.%s: KEDA must know which file it is; write settings.%s, %s" $key $key $wayOut) -}}
+{{- end -}}
+{{- $path := get $settings $key | default "" -}}
+{{- /* The image's own authorities are KEDA's, too. */ -}}
+{{- $public := and (eq $key "ssl_cafile") (hasPrefix "/etc/ssl/" $path) -}}
+{{- if and $path (not $public) (not (include "barengine.origin" (list $.Values.files $path))) -}}
+{{- fail (printf "autoscaling.by=lag and settings.%s=%s: KEDA takes it from the Secret or ConfigMap, and it is a key of none in files; write the path of an entry of files and a key behind it, %s" $key $path $wayOut) -}}
 {{- end -}}
 {{- end -}}
 {{- end -}}
@@ -68,21 +100,41 @@ values.schema.json says. */}}
 {{- end -}}
 {{- end -}}
 
-{{- range $file := .Values.files -}}
+{{- end }}
+
+{{/* The files of the engine or of the Job, and the settings that name one; takes (place, files, settings). */}}
+{{- define "barengine.checkFiles" -}}
+{{- $place := index . 0 -}}
+{{- $files := index . 1 -}}
+{{- $names := list -}}
+{{- $paths := list -}}
+{{- range $file := $files -}}
 {{- if eq (empty $file.secret) (empty $file.configMap) -}}
-{{- fail (printf "files, %s: name either a secret or a configMap" $file.name) -}}
+{{- fail (printf "%sfiles, %s: name either a secret or a configMap" $place $file.name) -}}
 {{- end -}}
+{{- if has $file.name $names -}}
+{{- fail (printf "%sfiles has two entries named %s: give each a name of its own" $place $file.name) -}}
+{{- end -}}
+{{- if has $file.path $paths -}}
+{{- fail (printf "%sfiles puts two entries at %s, and one would hide the other: give each a path of its own" $place $file.path) -}}
+{{- end -}}
+{{- $names = append $names $file.name -}}
+{{- $paths = append $paths $file.path -}}
 {{- end -}}
 
-{{- range $key, $value := $settings -}}
+{{- range $key, $value := index . 2 -}}
+{{- $path := "" -}}
 {{- if or (eq $key "input_schema") (hasSuffix "file" $key) -}}
-{{- $found := hasPrefix "/etc/ssl/" $value -}}
-{{- range $file := $.Values.files -}}
-{{- $found = or $found (hasPrefix (printf "%s/" (trimSuffix "/" $file.path)) $value) -}}
+{{- $path = $value -}}
+{{- else if and (eq $key "schedule") (not (regexMatch "^(topic|exchange):" $value)) -}}
+{{- $path = trimPrefix "file:" $value | trim -}}
+{{- end -}}
+{{- $found := or (empty $path) (hasPrefix "/etc/ssl/" $path) -}}
+{{- range $file := $files -}}
+{{- $found = or $found (hasPrefix (printf "%s/" (trimSuffix "/" $file.path)) $path) -}}
 {{- end -}}
 {{- if not $found -}}
-{{- fail (printf "settings.%s is %s, which no entry of files puts into the pod: add its Secret or ConfigMap to files" $key $value) -}}
-{{- end -}}
+{{- fail (printf "%ssettings.%s is %s, which no entry of files puts into the pod: add its Secret or ConfigMap to %sfiles" $place $key $value $place) -}}
 {{- end -}}
 {{- end -}}
 {{- end }}

@@ -105,7 +105,11 @@ nodeSelector:
 tolerations:
   {{- toYaml . | nindent 2 }}
 {{- end }}
-{{- with .Values.files }}
+{{- end }}
+
+{{/* Files of Secrets and ConfigMaps: the pod's side; takes the list. */}}
+{{- define "barengine.volumes" -}}
+{{- with . }}
 volumes:
   {{- range . }}
   - name: {{ .name }}
@@ -121,6 +125,38 @@ volumes:
 {{- end }}
 {{- end }}
 
+{{/* The container's side. */}}
+{{- define "barengine.mounts" -}}
+{{- with . }}
+volumeMounts:
+  {{- range . }}
+  - name: {{ .name }}
+    mountPath: {{ .path }}
+    readOnly: true
+  {{- end }}
+{{- end }}
+{{- end }}
+
+{{/* Which key of which Secret or ConfigMap a file of the pod is; takes (files, path). Empty: of none. */}}
+{{- define "barengine.origin" -}}
+{{- $path := index . 1 -}}
+{{- range index . 0 -}}
+{{- if eq (dir $path) .path -}}
+{{- dict "in" (ternary "secret" "configMap" (not (empty .secret))) "name" (.secret | default .configMap) "key" (base $path) | toYaml -}}
+{{- end -}}
+{{- end -}}
+{{- end }}
+
+{{/* Lists of things with a name, as YAML: what the Job has of its own takes the place of the engine's. */}}
+{{- define "barengine.own" -}}
+{{- $own := index . 1 | default list -}}
+{{- $names := list -}}
+{{- range $own -}}{{- $names = append $names .name -}}{{- end -}}
+{{- $all := list -}}
+{{- range index . 0 -}}{{- if not (has .name $names) -}}{{- $all = append $all . -}}{{- end -}}{{- end -}}
+{{- concat $all $own | toYaml -}}
+{{- end }}
+
 {{/* What every container of ours is, besides its command and environment. Nothing is ever written. */}}
 {{- define "barengine.container" -}}
 image: {{ include "barengine.image" . | quote }}
@@ -130,14 +166,6 @@ securityContext:
   readOnlyRootFilesystem: true
   capabilities:
     drop: [ALL]
-{{- with .Values.files }}
-volumeMounts:
-  {{- range . }}
-  - name: {{ .name }}
-    mountPath: {{ .path }}
-    readOnly: true
-  {{- end }}
-{{- end }}
 {{- end }}
 
 {{/* Slow on purpose: each step makes the group move partitions. */}}

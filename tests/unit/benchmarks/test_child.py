@@ -38,7 +38,7 @@ def test_what_a_child_prints_is_timed(tmp_path: Path) -> None:
         assert child.running is not None
         assert child.done is not None
         assert child.done.at > child.running.at
-        assert child.done.cpu_s - child.running.cpu_s >= 0.19
+        assert child.done.cpu_s - child.running.cpu_s >= 0.2
         assert (child.records, child.notes) == (42, {"held_ms": 1.5})
         assert child.peak_bytes() > 1_000_000
     assert child.exited

@@ -15,7 +15,7 @@ from barengine.codec.records import iter_records
 from benchmarks.contender import GRACE_MS
 from benchmarks.encode import batches
 from benchmarks.load import Load, schema_path
-from benchmarks.rounds import at_most
+from benchmarks.rounds import at_most_ticks
 from benchmarks.ticks import BROKER, MINUTE_MS, START_MS, UNITS, chunks, closing
 
 SMALL = Load(4_001, series=30, partitions=3, minutes=3)
@@ -127,5 +127,5 @@ def test_only_other_schemas_need_a_file() -> None:
 def test_a_part_of_a_load_is_as_dense() -> None:
     """Fewer ticks are the beginning of the same market: as many of them a minute."""
     whole = Load(5_000_000)
-    assert at_most(whole, 500_000) == Load(500_000, minutes=6)
-    assert at_most(whole, 5_000_000) is whole
+    assert at_most_ticks(whole, 500_000) == Load(500_000, minutes=6)
+    assert at_most_ticks(whole, 5_000_000) is whole

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import shlex
 
 import pytest
 import yaml  # type: ignore[import-untyped]
+from prometheus_client.parser import text_string_to_metric_families
 
 from tests.unit.cli.test_main import code_of
 
@@ -20,12 +22,17 @@ def _environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_resources_for_strimzi(capsys: Captured) -> None:
-    """YAML on standard output and nothing else, without asking any cluster."""
+    """YAML on standard output and nothing else, without asking any cluster; the input is somebody
+    else's, unless the number of its partitions says that it is to be made."""
     options = ("--partitions", "6", "--replication-factor", "3", "--strimzi-cluster", "prod")
     assert code_of("infra", "plan", "--output", "strimzi", *options) == 0
     found = [*yaml.safe_load_all(capsys.readouterr().out)]
     assert [one["kind"] for one in found] == [*["KafkaTopic"] * 5, "KafkaUser"]
     assert {one["spec"].get("partitions") for one in found} == {6, None}
+    assert code_of("infra", "plan", "--output", "strimzi") == 0
+    names = [one["spec"].get("topicName") for one in yaml.safe_load_all(capsys.readouterr().out)]
+    assert len(names) == 5
+    assert "trading.ticks" not in names
 
 
 def test_statements_for_ksqldb(capsys: Captured, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -53,6 +60,8 @@ def test_commands_for_rights(capsys: Captured) -> None:
         (("plan", "--output", "acls", "--principal", "bars"), "User:bars"),
         (("apply", "--acls", "--principal", "bars"), "User:bars"),
         (("plan", "--output", "strimzi", "--json"), "remove one"),
+        (("plan", "--output", "strimzi", "--principal", "User:A_b"), "--principal User:A_b"),
+        (("apply", "--json", "--metrics-file", "-"), "--metrics-file -"),
         (("plan", "--wait", "soon"), "--wait soon"),
         (("apply", "--ksqldb-url", "ksqldb"), "--ksqldb-url ksqldb"),
         (("plan", "--config", "/nowhere.yaml"), "/nowhere.yaml"),
@@ -72,3 +81,22 @@ def test_without_a_broker_it_is_1(command: str, capsys: Captured) -> None:
     said = capsys.readouterr()
     assert "127.0.0.1:1" in said.err
     assert said.out == ""
+
+
+def test_a_failed_apply_is_an_object_for_programs_too(capsys: Captured) -> None:
+    """They read what was done, and why it went no further."""
+    assert code_of("infra", "apply", "--json", "--wait", "200ms") == 1
+    said = json.loads(capsys.readouterr().out)
+    assert (said["context"], said["applied"], said["skipped"]) == ("trading", [], 0)
+    assert "127.0.0.1:1" in said["error"]
+
+
+def test_metrics_on_the_output(capsys: Captured) -> None:
+    """Where no file can be written a log has them, in the format that Prometheus reads."""
+    assert code_of("infra", "apply", "--metrics-file", "-", "--wait", "200ms") == 1
+    [family] = (
+        family
+        for family in text_string_to_metric_families(capsys.readouterr().out)
+        if family.name == "barengine_migrations_applied"
+    )
+    assert {sample.value for sample in family.samples} == {0.0}

@@ -59,6 +59,11 @@ def without_last_close(patch: Patch) -> None:
     _storing(patch, close=0)
 
 
+def without_cuts(patch: Patch) -> None:
+    """A day that has left leaves once more behind a restart, where its session goes on."""
+    _storing(patch, cuts={})
+
+
 def without_revisions(patch: Patch) -> None:
     """A bar's revision begins anew behind a restart."""
     load = PureBook._load_kept
@@ -75,7 +80,7 @@ def without_closed_ns(patch: Patch) -> None:
     """Late ticks correct bars as soon as these have closed, not when the ticks came."""
     correct = PureBook._correct
 
-    def early(self: PureBook, tick: Reject) -> bool:
+    def early(self: PureBook, tick: Reject) -> Reject | None:
         length = self._config.rungs[0].period.length_ns
         return correct(self, tick._replace(closed_ns=tick.bucket_start_ns + length))
 
@@ -97,6 +102,7 @@ ANY_LADDER: Final[list[Ablation]] = [
     without_open_bars,
     without_kept_bars,
     without_last_close,
+    without_cuts,
     without_revisions,
     without_closed_ns,
     without_since,

@@ -12,7 +12,7 @@ from barengine.kernel import Kernel, kernel_class
 _SMALL_BLOCK = 200
 """Bytes: some three windows, so that several blocks of them are part of every run."""
 
-_FEW_FILLS = 7
+_FEW_FILLS = 5
 """So that a gap takes several transactions."""
 
 

@@ -27,12 +27,13 @@ _SCENES: Final = range(8, 45)
 
 _LADDERS: Final[dict[str, Sequence[Any]]] = {
     "late_policy": [LatePolicy.TOPIC, LatePolicy.CORRECT, LatePolicy.CORRECT],
-    "rollups": ["", "2s", "5s", "2s,6s", "3s,1m", "2s,1h,1d"],
-    "continuous": ["", "1s", "1s", "2s", "1s,2s"],
+    "rollups": ["", "2s", "5s", "2s,6s", "3s,1m", "2s,1h,1d", "1h,1d", "1d"],
+    "continuous": ["", "1s", "1s", "2s", "1s,2s", "1d", "1s,1h,1d"],
     "horizon_ns": [10**9, 4 * 10**9, 10**15],
     "continuous_max_ns": [2 * 10**9, 5 * 10**9, 12 * 10**9],
     "hours": [0, 0, *MARKETS],
     "sizes": [False, True],
+    "skip_partial": [False, False, True],
 }
 """Settings of bars beyond the base window, for good."""
 
@@ -77,6 +78,7 @@ _CHOICES: Final[dict[str, tuple[Sequence[Any], ...]]] = {
     "bad": (BAD_VALUES,),
     "gap": (range(1, 4),),
     "clock": (range(-4, 9),),
+    "trade": ([0, *MARKETS],),
 }
 """Operations with arguments, and what these are chosen from."""
 
@@ -104,6 +106,7 @@ _WEIGHTS: Final = {
 """Scenes: an operation, or two that belong together."""
 
 _BAG: Final = [scene for scene, weight in _WEIGHTS.items() for _ in range(weight)]
+_LADDER_BAG: Final = _BAG + ["trade"] * 3
 
 
 def plan(
@@ -119,9 +122,9 @@ def plan(
     varying = _SETTINGS | _SESSIONS if sessions else _SETTINGS
     ops: list[Op] = []
     for _ in range(choose(_SCENES)):
-        for name in choose(_BAG).split():
+        for name in choose(_LADDER_BAG if ladder else _BAG).split():
             if changes and name == "crash":
-                ops.append(Op("change", (_some_settings(choose, varying),)))
+                ops.append(Op("change", (_some_settings(choose, varying, ladder=ladder),)))
             else:
                 ops.append(Op(name, tuple(choose(items) for items in _CHOICES.get(name, ()))))
     settings = {name: choose(values) for name, values in (varying | _FOR_GOOD).items()}
@@ -132,8 +135,13 @@ def plan(
     return Plan(Rules(**settings), ops, choose([0, 0, 3]), choose([NOON_MS, -3_000]), forgetful)
 
 
-def _some_settings(choose: Choose, varying: dict[str, Sequence[Any]]) -> dict[str, Any]:
-    return {name: choose(values) for name, values in varying.items() if choose([False, True])}
+def _some_settings(
+    choose: Choose, varying: dict[str, Sequence[Any]], *, ladder: bool
+) -> dict[str, Any]:
+    some = {name: choose(values) for name, values in varying.items() if choose([False, True])}
+    if ladder:  # what closes together stays so: a book's open bars are those of a broker, or not
+        some.pop("watermark", None)
+    return some
 
 
 @st.composite

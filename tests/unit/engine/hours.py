@@ -48,3 +48,14 @@ class Market:
 
 
 MARKETS = {every: Market(every) for every in (2, 3, 5)}
+
+
+@dataclass(slots=True)
+class Trading:
+    """The calendar of a book, which may become another one."""
+
+    market: int
+    """Which of MARKETS; 0: there is none."""
+
+    def __call__(self, broker: str, time_ns: int) -> Hours | None:
+        return MARKETS[self.market](broker, time_ns) if self.market else None

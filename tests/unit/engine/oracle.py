@@ -28,16 +28,41 @@ Numbered = tuple[int, Tick]
 
 
 def check_ladder(run: Run) -> None:
-    """E1 and E4 of a run with bars beyond the base window, where late ticks may correct bars."""
+    """E1, E2 and E4 of a run with bars beyond the base window, where late ticks may correct bars;
+    of each whatever the plan can promise."""
+    if not run.plan.rules.skip_partial:
+        _counted_once(run)
+    if not run.plan.forgetful:
+        _finals_once(run)
+    if not (run.changed or run.plan.forgetful):
+        like_uninterrupted(run)
+
+
+def _counted_once(run: Run) -> None:
     newest: dict[tuple[Series, int], int] = {}
+    total = 0
     for commit in run.world.commits:
         corrections = [bar for rung, kind, bar in commit.others if (rung, kind) == (0, 1)]
         for bar in [*commit.bars, *corrections]:
-            newest[bar.series, bar.bucket_ms] = bar.row["tick_count"]
+            name, count = (bar.series, bar.bucket_ms), bar.row["tick_count"]
+            # a series that was forgotten may bring a second one, of its other ticks
+            total += count - (newest.get(name, 0) if bar.row["revision"] else 0)
+            newest[name] = count
     rejected = {one.offset for one in _rejects(run)}
     records = {offset for offset in committed_offsets(run.world) if offset < run.flushed_from}
-    assert sum(newest.values()) == len(records - rejected), "E1 ticks are missing or doubled"
-    like_uninterrupted(run)
+    assert total == len(records - rejected), "E1 ticks are missing or doubled"
+
+
+def _finals_once(run: Run) -> None:
+    """Nothing leaves twice but as a correction, whose revision grows."""
+    newest: dict[tuple[int, bytes], int] = {}
+    for commit in run.world.commits:
+        others = sorted(commit.others, key=lambda one: one[1])
+        for rung, kind, bar in [*((0, 0, bar) for bar in commit.bars), *others]:
+            name, revision = (rung, bar.key), bar.row["revision"]
+            assert (revision > 0) == (kind == 1), f"E2 {bar.row}"
+            assert revision > newest.get(name, -1), f"E2 {bar.row}"
+            newest[name] = revision
 
 
 def check(run: Run) -> None:

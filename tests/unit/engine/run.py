@@ -116,6 +116,9 @@ class Run:
         self._set_wall()
         self.owner.silence(units * UNIT_NS)
 
+    def trade(self, market: int) -> None:
+        self.owner.trade_by(market)
+
     def begin(self) -> None:
         self.owner.begin()
 

@@ -20,11 +20,10 @@ from barengine.kernel import (
     Kernel,
     KernelConfig,
     Rung,
-    around_the_clock,
     book_class,
 )
 from barengine.model import MAX_EVENT_NS, NS_PER_S, LatePolicy, Order, Period, Reason, Watermark
-from tests.unit.engine.hours import MARKETS, STRETCH_NS
+from tests.unit.engine.hours import STRETCH_NS, Trading
 from tests.unit.engine.log import KNOWN_ID, LEARNED_ID, Log
 from tests.unit.engine.store import Commit, Store
 from tests.unit.kernel.build import TICK_PLAN
@@ -55,7 +54,8 @@ class Rules:
     """Of LATE_POLICY=correct."""
     continuous_max_ns: int = 3 * NS_PER_S
     hours: int = 0
-    """Which of MARKETS the book goes by; 0: none."""
+    """Which of MARKETS the book goes by at first; 0: none."""
+    skip_partial: bool = False
     sizes: bool = False
     closed_every: int = 0
     """Of so many stretches of STRETCH_NS the market is closed in one; 0: it never is."""
@@ -84,6 +84,7 @@ class Rules:
             continuous_max_ns=self.continuous_max_ns,
             feed_timeout_ns=NS_PER_S,
             sized=self.sizes,
+            skip=self.skip_partial,
         )
 
     @property
@@ -105,6 +106,7 @@ class Rules:
             sizes=self.sizes,
             trading=self.trading if self.closed_every else None,
             out_of_session=self.outside,
+            skip_partial=self.skip_partial,
         )
 
 
@@ -132,7 +134,13 @@ class Committed(NamedTuple):
     """A snapshot was taken that became a transaction."""
 
 
-Step = Fed | Silent | Resumed | Committed
+class Traded(NamedTuple):
+    """The book goes by this one of MARKETS from now on."""
+
+    market: int
+
+
+Step = Fed | Silent | Resumed | Traded | Committed
 
 
 @dataclass(slots=True)
@@ -157,30 +165,31 @@ class World:
     registry: Registry = field(default_factory=Registry)
     history: list[Step] = field(default_factory=list)
     wall_ns: int = 0
+    market: int | None = None
+    """Which of MARKETS the book goes by, if it is not that of the rules any more."""
 
     @property
     def commits(self) -> list[Commit]:
         return self.store.commits
 
 
-def engine_of(world: World, rules: Rules, image: StateImage) -> PartitionEngine:
+def engine_of(world: World, rules: Rules, image: StateImage, trading: Trading) -> PartitionEngine:
     """A fresh engine over a stored state."""
     start = world.log.start
     kernel = world.kernel(rules.kernel_config(PartitionEngine.began_whole(image, start)))
     log = LogRange(start, world.log.end)
-    book = book_of(world, rules, image)
+    book = book_of(world, rules, image, trading)
     return PartitionEngine(
         kernel, image, log, FINGERPRINT, start, rules.late_policy, rules.restore_max, book
     )
 
 
-def book_of(world: World, rules: Rules, image: StateImage) -> Book | None:
+def book_of(world: World, rules: Rules, image: StateImage, trading: Trading) -> Book | None:
     """A book over a stored state."""
     config = rules.book_config()
     if config is None:
         return None
-    calendar = MARKETS[rules.hours] if rules.hours else around_the_clock
-    book = book_class(world.kernel)(config, calendar)
+    book = book_class(world.kernel)(config, trading)
     book.load(list(image.brokers.values()), list(image.series.values()), list(image.books.values()))
     load_pages(book, image.book_pages)
     book.reschedule()
@@ -196,9 +205,10 @@ class Instance:
         self._observed_ns = 0
         self._known = world.registry.learned
         self._resumed = False
-        self._steps: list[Step] = [Resumed(_LONG_AGO)]
+        self._trading = Trading(rules.hours if world.market is None else world.market)
+        self._steps: list[Step] = [Resumed(_LONG_AGO), Traded(self._trading.market)]
         self._in_flight: tuple[Snapshot, list[Step]] | None = None
-        self.engine = engine_of(world, rules, world.store.image())
+        self.engine = engine_of(world, rules, world.store.image(), self._trading)
 
     @property
     def caught_up(self) -> bool:
@@ -246,6 +256,12 @@ class Instance:
         self.engine.observe(self._observed_ns)
         self._steps.append(Silent(ns))
 
+    def trade_by(self, market: int) -> None:
+        """The schedule is another one."""
+        self._trading.market = self._world.market = market
+        self.engine.reschedule()
+        self._steps.append(Traded(market))
+
     def begin(self) -> None:
         """Take a snapshot for a transaction; the engine may go on while it is under way."""
         if self._in_flight is None and not self.engine.replaying:
@@ -274,7 +290,8 @@ def uninterrupted(world: World, rules: Rules) -> Store:
     """The store of an engine that never crashed and was fed the committed history, one by one."""
     store = Store()
     epoch, observed_ns = store.fence(), 0
-    engine = engine_of(world, rules, StateImage())
+    trading = Trading(rules.hours)
+    engine = engine_of(world, rules, StateImage(), trading)
     engine.kernel.add_schema(KNOWN_ID, rules.plan)
     for step in world.history:
         match step:
@@ -289,6 +306,9 @@ def uninterrupted(world: World, rules: Rules) -> Store:
                 engine.observe(observed_ns)
             case Resumed(wall_ns):
                 engine.resume_silence(wall_ns)
+            case Traded(market):
+                trading.market = market
+                engine.reschedule()
             case Committed():
                 engine.skip_to(_position(world, len(store.commits)))
                 assert store.commit(epoch, engine.snapshot())

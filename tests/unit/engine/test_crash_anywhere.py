@@ -45,6 +45,8 @@ every_kind = pytest.mark.parametrize(
         {"sessions": True, "changes": True},
         {"ladder": True},
         {"ladder": True, "sessions": True},
+        {"ladder": True, "changes": True},
+        {"ladder": True, "forgetful": True},
     ],
     ids=[
         "same settings",
@@ -54,6 +56,8 @@ every_kind = pytest.mark.parametrize(
         "changing sessions",
         "ladder",
         "ladder and sessions",
+        "changing ladder",
+        "forgetful ladder",
     ],
 )
 
@@ -64,7 +68,7 @@ def _check(plan: Plan, kernel: str) -> None:
 
 def _check_run(run: Run) -> None:
     rules = run.plan.rules
-    if rules.book_config() is not None or rules.sizes:
+    if rules.book_config() is not None or rules.sizes or rules.skip_partial:
         check_ladder(run)
     else:
         check(run)

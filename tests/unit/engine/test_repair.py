@@ -204,6 +204,27 @@ def test_fields_that_changed_leave_no_open_window_whole() -> None:
     assert StateImage.read(plan.records).brokers["a"].begin_ns == 100
 
 
+def test_roll_up_that_lost_an_open_window(kernel: type[Kernel]) -> None:
+    """It is partial though no base bar comes any more to tell it; the next one is whole."""
+    #    x |5m  |1m   |1m x lost |5m  y  |5m
+    #    0      301   361  390   600
+    market = Market(kernel, rollups="5m")
+    for at in (0, 301, 361, 390):
+        market.tick(at)
+    market.commit()
+    market.world.log.start = 4
+    adopt(market)
+    market.restart()
+    for at in (601, 910):
+        market.tick(at, symbol="y")
+    market.commit()
+    rollups = [bar for commit in market.world.commits for _, _, bar in commit.others]
+    assert [(bar.series, bar.row["tick_count"], bar.row["partial"]) for bar in rollups[1:]] == [
+        (("a", "x"), 1, True),
+        (("a", "y"), 1, False),
+    ]
+
+
 def test_no_state(kernel: type[Kernel]) -> None:
     """Begun in the middle of something: the first bars are partial, be it at offset 0."""
     market = Market(kernel)

@@ -6,9 +6,10 @@ import pytest
 
 from barengine.engine import turns
 from barengine.kernel import Kernel
-from barengine.model import NS_PER_S
+from barengine.model import NS_PER_S, LatePolicy, Watermark
 from tests.unit.engine.market import Market
 from tests.unit.engine.sim import SECOND
+from tests.unit.engine.store import BarRecord, Commit
 
 HOUR = 3600
 
@@ -73,3 +74,85 @@ def test_another_owner_goes_on_in_the_middle(gap: Market) -> None:
     bars = [(bar.series, bar.bucket_ms) for commit in gap.world.commits for bar in commit.bars]
     assert len(bars) == len(set(bars)) == sum(filled(gap)) + 5
     assert [one.offset for one in gap.late] == [4]
+
+
+# -- corrections -----------------------------------------------------------------------------------
+
+
+def corrected(market: Market) -> list[int]:
+    """Corrections of each transaction."""
+    return [sum(kind for _, kind, _ in commit.others) for commit in market.world.commits]
+
+
+def late_market(kernel: type[Kernel], watermark: Watermark) -> Market:
+    """Twenty late ticks behind a minute of ticks, each of which moves the flat bars behind it."""
+    market = Market(
+        kernel,
+        period=SECOND,
+        watermark=watermark,
+        continuous="1s",
+        late_policy=LatePolicy.CORRECT,
+        horizon_ns=HOUR * NS_PER_S,
+    )
+    for at in (0, 1, 30, 60):
+        market.put(at)
+    for at in range(20):
+        market.put(2 + at / 4, price=at)
+        market.put(60 + at / 4)
+    return market
+
+
+@pytest.mark.parametrize("watermark", list(Watermark))
+def test_corrections_are_cut_like_flat_bars(
+    kernel: type[Kernel], monkeypatch: pytest.MonkeyPatch, watermark: Watermark
+) -> None:
+    """No transaction has many more than the limit, and what leaves is the same without one."""
+    once, often = (late_market(kernel, watermark) for _ in range(2))
+    once.owner.feed_all()
+    finish(once)
+    monkeypatch.setattr(turns, "MOST_FILLS", 30)
+    often.owner.feed_all()
+    assert often.owner.engine.held
+    while not often.owner.caught_up:
+        often.commit()
+        if len(often.world.commits) == 3:
+            often.restart()
+        often.owner.feed_all()
+    finish(often)
+    assert sum(corrected(often)) == sum(corrected(once)) > 60
+    assert max(corrected(often)) < 30 // 2 + 3 * 4
+    assert [left(often, kind) for kind in (0, 1)] == [left(once, kind) for kind in (0, 1)]
+    assert often.world.store.image().kept == once.world.store.image().kept
+
+
+def of_kind(commit: Commit, kind: int) -> list[BarRecord]:
+    return [bar for _, of, bar in commit.others if of == kind]
+
+
+def left(market: Market, kind: int) -> list[tuple[bytes, bytes]]:
+    """All finals or all corrections in order of leaving."""
+    return [
+        (bar.key, bar.value)
+        for commit in market.world.commits
+        for bar in [*commit.bars[: None if kind == 0 else 0], *of_kind(commit, kind)]
+    ]
+
+
+def test_one_late_tick_is_not_divided(
+    kernel: type[Kernel], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However many bars it moves, they leave together."""
+    monkeypatch.setattr(turns, "MOST_FILLS", 1)
+    market = Market(
+        kernel,
+        period=SECOND,
+        continuous="1s",
+        continuous_max_ns=HOUR * NS_PER_S,
+        late_policy=LatePolicy.CORRECT,
+        horizon_ns=HOUR * NS_PER_S,
+    )
+    for at, price in ((0, 1), (60, 1), (0.5, 2)):
+        market.put(at, price)
+        market.owner.feed_all()
+        finish(market)
+    assert max(corrected(market)) == 60

@@ -30,7 +30,9 @@ def test_the_difference_as_lines() -> None:
     assert lines == [
         "+ topic bar_1m  (bars of 1m)",
         "    + partitions: 4",
+        "    + cleanup.policy: delete",
         "    + retention.ms: -1",
+        "    + retention.bytes: -1",
         "    + message.timestamp.after.max.ms: 9223372036854775807",
         "~ topic barengine.ticks.state  (what a restart needs to know beside the input)",
         "    - segment.bytes: 1073741824",
@@ -47,7 +49,7 @@ def test_what_was_applied_and_changed_since_is_said() -> None:
     resource = findings().steps[1].resource
     entry = Entry.of(resource, found=False)
     lines = [line.text for line in plan_lines(Plan(findings(), {resource.id: entry}))]
-    assert lines[5] == f"    applied on {entry.applied_at}, and changed since"
+    assert lines[7] == f"    applied on {entry.applied_at}, and changed since"
 
 
 def test_nothing_to_do_is_one_line() -> None:

@@ -55,7 +55,9 @@ def test_a_topic_that_is_missing_is_a_step() -> None:
     assert step.new
     assert [(change.key, change.have, change.want) for change in step.changes] == [
         ("partitions", None, "4"),
+        ("cleanup.policy", None, "delete"),
         ("retention.ms", None, "-1"),
+        ("retention.bytes", None, "-1"),
         ("message.timestamp.after.max.ms", None, str(2**63 - 1)),
     ]
 
@@ -63,7 +65,9 @@ def test_a_topic_that_is_missing_is_a_step() -> None:
 @pytest.mark.parametrize("role", Role)
 def test_a_topic_as_it_was_made_is_right(role: Role) -> None:
     """What apply makes is never a difference afterwards."""
-    given = settings(LIVE="1s", SCHEDULE="topic:markets")
+    given = settings(
+        LIVE="1s", SCHEDULE="topic:markets", CONTINUOUS="1m", FEED_HEARTBEATS="heartbeats"
+    )
     spec = spec_of(given, role)
     findings = found(given, spec, made(spec))
     assert findings.right == [as_resource(spec)]
@@ -93,6 +97,25 @@ def test_a_default_of_the_cluster_is_nobody_s_choice() -> None:
     spec = spec_of(settings(), Role.BARS)
     change = only_change(found(settings(), spec, unset(made(spec), retention_ms="86400000")))
     assert change[:3] == ("retention.ms", "86400000", "-1")
+
+
+@pytest.mark.parametrize("role", [Role.BARS, Role.LETTERS])
+@pytest.mark.parametrize(
+    ("key", "default", "want"),
+    [("retention.bytes", "1073741824", "-1"), ("cleanup.policy", "compact", "delete")],
+)
+def test_bars_and_letters_stay_whatever_the_cluster_s_defaults(
+    role: Role, key: str, default: str, want: str
+) -> None:
+    """A limit of size deletes bars that shall stay for ever, compaction letters of the same key;
+    one that somebody put on the topic is theirs."""
+    spec = spec_of(settings(), role)
+    name = key.replace(".", "_")
+    assert spec.config[key] == want
+    change = only_change(found(settings(), spec, unset(made(spec), **{name: default})))
+    assert change[:3] == (key, default, want)
+    [left] = found(settings(), spec, made(spec, **{name: default})).left_alone
+    assert f"{key} is {default}" in left.what
 
 
 @pytest.mark.parametrize(
@@ -132,6 +155,17 @@ def test_a_setting_that_the_broker_does_not_know_is_no_difference() -> None:
     info = made(spec)
     config = {key: value for key, value in info.config.items() if "timestamp" not in key}
     assert found(settings(), spec, replace(info, config=config)).right
+
+
+def test_a_new_topic_gets_no_setting_that_the_broker_does_not_know() -> None:
+    """Brokers before 3.6 would refuse it; any topic of theirs shows what they know."""
+    given = settings()
+    key = "message.timestamp.after.max.ms"
+    old = made(spec_of(given, Role.HISTORY), max_message_bytes="1048588")
+    assert key not in old.config
+    assert not [spec for spec in desired(given, Sizes(), like=old) if key in spec.config]
+    new = replace(old, config={**old.config, key: "3600000"})
+    assert [spec for spec in desired(given, Sizes(), like=new) if key in spec.config]
 
 
 # -- partitions ------------------------------------------------------------------------------

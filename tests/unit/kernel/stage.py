@@ -5,7 +5,7 @@ from __future__ import annotations
 from array import array
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final
 
 from barengine.codec.records import iter_records
 from barengine.engine.turns import Turns
@@ -24,8 +24,9 @@ from barengine.kernel import (
     around_the_clock,
     book_class,
 )
-from barengine.model import DAY_NS, NS_PER_S, Bar, Period, Watermark
+from barengine.model import DAY_NS, NS_PER_S, Bar, Order, Period, Touch, Watermark
 from tests.unit.kernel.build import NOON_MS, NOON_NS, TICK_PLAN, batch, tick_value
+from tests.unit.kernel.sized import size_bytes, sized_plan
 
 FOREVER: Final = 2**61
 
@@ -39,12 +40,15 @@ def rungs(text: str, continuous: str = "") -> tuple[Rung, ...]:
     return tuple(Rung(Period.parse(one), one in flat) for one in text.split(","))
 
 
-def book_config(ladder: tuple[Rung, ...], **rest: object) -> BookConfig:
-    """A configuration with a form for every leaf."""
+def book_config(ladder: tuple[Rung, ...], **rest: Any) -> BookConfig:
+    """A configuration with a form for every leaf; ``skip``: without partial bars."""
+    order, skip = rest.get("order", Order.EVENT_TIME), rest.pop("skip", False)
     forms = {
-        (at, kind): BlockForm(rung.period.name) for at, rung in enumerate(ladder) for kind in Kind
+        (at, kind): BlockForm(rung.period.name, order, skip_partial=skip)
+        for at, rung in enumerate(ladder)
+        for kind in Kind
     }
-    return BookConfig(ladder, forms=forms, **rest)  # type: ignore[arg-type]
+    return BookConfig(ladder, forms=forms, **rest)
 
 
 def hours(
@@ -88,6 +92,7 @@ class Stage:
     turns: Turns = field(init=False)
     offset: int = 0
     refused: list[Reject] = field(default_factory=list)
+    dead: list[Reject] = field(default_factory=list)
     left: list[tuple[int, Kind, Bar]] = field(default_factory=list)
     """Every bar in order of leaving: rung, kind, bar."""
     pages: dict[bytes, bytes] = field(default_factory=dict)
@@ -107,12 +112,21 @@ class Stage:
                 idle_timeout_ns=None if self.idle_s is None else round(self.idle_s * NS_PER_S),
                 order=self.config.order,
                 began_whole=self.whole,
+                sizes=self.config.sized,
                 book=True,
             )
         )
-        self.kernel.add_schema(0, TICK_PLAN)
-        self.book = book_class(self.kind)(self.config, self.calendar)
+        self.kernel.add_schema(0, sized_plan() if self.config.sized else TICK_PLAN)
+        self.book = book_class(self.kind)(self.config, self._hours)
         self.turns = Turns(self.kernel, self.book)
+
+    def _hours(self, broker: str, time_ns: int) -> Hours | None:
+        return self.calendar(broker, time_ns)
+
+    def trade_by(self, calendar: Calendar) -> None:
+        """Other hours from now on."""
+        self.calendar = calendar
+        self.book.reschedule()
 
     def restart(self, config: BookConfig | None = None) -> None:
         """Another process goes on with what the last commit stored, and no open window."""
@@ -125,14 +139,27 @@ class Stage:
         self.book.reschedule()
         self.kernel.process(batch(self.values), 0, self.offset, 0, replay=True)
 
-    def tick(self, seconds: float, price: float, symbol: str = "X", broker: str = "A") -> None:
-        """One more record."""
+    def tick(
+        self,
+        seconds: float,
+        price: float,
+        symbol: str = "X",
+        broker: str = "A",
+        size: int | None = None,
+        touch: int = Touch.BOTH,
+    ) -> None:
+        """One more record; sizes, in units of 10**-9, and touches only where there are some."""
         value = tick_value(broker, symbol, NOON_MS + round(seconds * 1000), price)
+        if self.config.sized:
+            value += size_bytes(size, touch)
         self.values.append(value)
         out = self.kernel.process(batch([value], self.offset), 0, self.offset + 1, FOREVER)
         self.offset += 1
         for late in out.rejects:
-            self.turns.correct(late)
+            if late.reason.late:
+                self.turns.correct(late)
+            else:
+                self.dead.append(late)
         self.turns.drain()
 
     def commit(self) -> None:
@@ -140,6 +167,7 @@ class Stage:
         self.turns.drain()
         taken = self.turns.take()
         self.refused += taken.refused
+        self.dead += taken.dead
         assert taken.pages is not None
         for one in taken.pages.encode(2**31 - 1, 0):
             for record in iter_records(one.payload, one.count):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from random import Random
 from typing import NamedTuple
 
@@ -9,11 +10,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from barengine.kernel import Kernel, Kind, kernel_class
-from barengine.model import NS_PER_S, Origin
+from barengine.kernel import BookConfig, Calendar, Kernel, Kind, kernel_class
+from barengine.model import MAX_SIZE, MAX_SUM, NS_PER_S, Order, Origin, Reason, Watermark
 from barengine.naming import split
 from tests.unit.kernel.build import NOON_NS
-from tests.unit.kernel.stage import Stage, book_config, rungs
+from tests.unit.kernel.stage import Stage, book_config, hours, rungs
 
 S = NS_PER_S
 LONG = 10**6 * S
@@ -127,6 +128,95 @@ def test_beyond_the_horizon_it_is_refused(kernel: type[Kernel]) -> None:
     assert [one.start for one in corrections(stage)] == [1, 0]
 
 
+def sized_stage(kernel: type[Kernel]) -> Stage:
+    return Stage(kernel, book_config(rungs("1s,5s"), horizon_ns=LONG, sized=True))
+
+
+HUGE = 999_999_999.0
+
+
+def test_a_late_tick_that_is_too_much_alone_is_a_dead_letter(kernel: type[Kernel]) -> None:
+    """As it would have been in time."""
+    stage = sized_stage(kernel)
+    for at in (0, 6):
+        stage.tick(at, 1, size=1)
+    stage.tick(0.5, HUGE, size=MAX_SIZE)
+    stage.commit()
+    assert [(one.offset, one.reason) for one in stage.dead] == [(2, Reason.SIZE_RANGE)]
+    assert corrections(stage) == []
+
+
+@pytest.mark.parametrize("price", [HUGE, -HUGE])
+def test_no_correction_lifts_a_base_bar_to_what_it_cannot_hold(
+    kernel: type[Kernel], price: float
+) -> None:
+    """The late tick that would is a dead letter, and leaves no trace."""
+    stage = sized_stage(kernel)
+    for at in (0, 6, 0.1, 0.2, 0.3, 0.4):
+        stage.tick(at, price, size=MAX_SIZE // 3000)
+    stage.tick(0.5, price)
+    stage.commit()
+    assert [(one.offset, one.reason) for one in stage.dead] == [
+        (4, Reason.SIZE_RANGE),
+        (5, Reason.SIZE_RANGE),
+    ]
+    assert [one.ticks for one in corrections(stage)] == [2, 3, 4, 2, 3, 4]
+    assert all(abs(bar.turnover or 0) < MAX_SUM for rung, _, bar in stage.left if rung == 0)
+
+
+# -- what a flat bar costs -----------------------------------------------------------------------
+
+
+def flats(stage: Stage, rung: int) -> list[tuple[float, float]]:
+    """Start and price of the flat bars of a rung, the newest of each."""
+    return sorted(
+        ((bar.bucket_start_ns - NOON_NS) / S, bar.close / 10**9)
+        for (of, *_), bar in stage.newest().items()
+        if of == rung and bar.origin is Origin.FILLED
+    )
+
+
+def test_roll_ups_are_filled_at_the_close_of_the_last_base_bar(kernel: type[Kernel]) -> None:
+    """ORDER=offset gives the roll-up the late price, and the flat bar behind it that of time."""
+    # 5s |1 . . 5 .| flat |, then 9 comes late for 1 s: the roll-up's close, and nobody else's
+    config = book_config(rungs("1s,5s", "1s,5s"), horizon_ns=LONG, order=Order.OFFSET)
+    stage = play(Stage(kernel, config), (0, 1), (3, 5), (11, 6))
+    assert flats(stage, 1) == [(5, 5)]
+    play(stage, (1, 9))
+    (bar,) = [bar for rung, kind, bar in stage.left if (rung, kind) == (1, Kind.CORRECTION)]
+    assert bar.close == 9 * 10**9
+    assert flats(stage, 1) == [(5, 5)]
+
+
+def test_flat_roll_ups_reach_further_where_the_last_event_moves_on(kernel: type[Kernel]) -> None:
+    """A late tick at the end of a roll-up, without a change of its close."""
+    config = book_config(rungs("1s,2s", "1s,2s"), horizon_ns=LONG, continuous_max_ns=4 * S)
+    stage = play(Stage(kernel, config), (0, 1), (20, 1))
+    assert flats(stage, 1) == [(2, 1)]
+    play(stage, (1, 1))
+    assert flats(stage, 1) == [(2, 1), (4, 1)]
+    assert flats(stage, 0) == [(2, 1), (3, 1), (4, 1), (5, 1)]
+
+
+def test_a_tick_outside_sessions_is_the_price_of_flat_hours(kernel: type[Kernel]) -> None:
+    """Late or in time: the last close is that of the last base bar, wherever it was."""
+    calendar = lambda *_: hours((0, 3600), (7200, 14_400))  # noqa: E731
+    config = book_config(rungs("1m,1h", "1h"), horizon_ns=LONG)
+    late = Stage(kernel, config, calendar=calendar)
+    punctual = Stage(kernel, config, calendar=calendar)
+    for at, price in ((0, 1), (15_000, 3), (3700, 2)):
+        late.tick(at, price)
+    for at, price in ((0, 1), (3700, 2), (15_000, 3)):
+        punctual.tick(at, price)
+    late.commit()
+    punctual.commit()
+    assert flats(punctual, 1) == [(7200, 2), (10_800, 2)]
+    assert flats(late, 1) == flats(punctual, 1)
+
+
+# -- the state -----------------------------------------------------------------------------------
+
+
 def kept(stage: Stage) -> list[tuple[str, float]]:
     """Period and start of the bars that are kept in the state."""
     keys = (split(key.decode()) for key in stage.pages if key.startswith(b"kept"))
@@ -164,38 +254,61 @@ def test_it_is_taken_behind_the_close_that_made_it_late(kernel: type[Kernel]) ->
     assert once.newest() == often.newest()
 
 
-@settings(deadline=None)
-@given(
-    st.integers(0, 2**32),
-    st.sampled_from(["pure", "compiled"]),
-    st.sampled_from(["", "1s", "1s,5s"]),
-)
-def test_a_table_of_the_newest_is_as_if_nothing_were_late(seed: int, name: str, flat: str) -> None:
-    """Finals and corrections, the newest of each key kept: the bars of the same ticks in order."""
+SESSIONS = hours((-7200, 17), (23, 45), (48, 4000), breaks=[(30, 37)], halts=[(40, 43)])
+MOST_LATE = 30
+
+
+def any_config(rng: Random) -> tuple[BookConfig, Watermark, Calendar]:
+    """Whatever may make a difference to corrections."""
+    watermark = rng.choice(list(Watermark))
+    config = book_config(
+        rungs("1s,5s,1h", rng.choice(("", "1s", "1s,5s", "5s,1h", "1s,5s,1h"))),
+        by_series=watermark is Watermark.SERIES,
+        horizon_ns=LONG,
+        continuous_max_ns=25 * S,
+        order=rng.choice(list(Order)),
+        sized=rng.random() < 0.5,
+    )
+    table = rng.choice((None, SESSIONS))
+    return config, watermark, lambda _broker, _time: table
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.integers(0, 2**32), st.sampled_from(["pure", "compiled"]))
+def test_a_table_of_the_newest_is_as_if_nothing_were_late(seed: int, name: str) -> None:
+    """Finals and corrections, the newest of each key kept: the bars of a grace that is never
+    exceeded."""
     rng = Random(seed)
-    now, ticks = 0.0, {}
+    config, watermark, calendar = any_config(rng)
+    late, punctual = (
+        Stage(kernel_class(name), config, grace, watermark, calendar=calendar)
+        for grace in (0, MOST_LATE)
+    )
+    now = 0.0
+    ticks: list[tuple[float, float, str, str, int | None, int]] = []
     for _ in range(40):
         now += rng.choice((0, 0.2, 1, 4)) * rng.random()
-        late = rng.choice((0, 0, 3, 20)) * rng.random()
-        # each time once, lest the order of offsets decide
-        ticks[round(max(now - late, 0), 3)] = rng.randrange(1, 50)
-    stage = stage_of(kernel_class(name), "1s,5s", flat)
-    for at, price in ticks.items():
-        stage.tick(at, price)
-        if rng.random() < 0.3:
-            stage.commit()
-    stage.tick(200, 1)
-    stage.commit()
-    punctual = play(stage_of(kernel_class(name), "1s,5s", flat), *sorted(ticks.items()), (200, 1))
-    assert table(stage) == table(punctual)
+        at = round(max(now - rng.choice((0, 0, 3, 20)) * rng.random(), 0), 3)
+        size, touch = rng.choice((None, 0, 3, 10**9)), rng.choice((1, 2, 3, 3))
+        ticks.append((at, rng.randrange(1, 50), rng.choice("XY"), "A", size, touch))
+    ticks += [(200, 1, symbol, "A", None, 3) for symbol in "XY"]
+    for tick in ticks:
+        for stage in (late, punctual):
+            stage.tick(*tick)
+            if rng.random() < 0.3:
+                stage.commit()
+    late.commit()
+    punctual.commit()
+    assert table(late) == table(punctual)
     assert all(not bar.revision for _, _, bar in punctual.left)
 
 
 def table(stage: Stage) -> dict[object, object]:
-    """What a reader sees who does not look at revisions and offsets."""
+    """What a reader sees who does not look at revisions, of what has closed in any case."""
     return {
-        name: (bar.open, bar.high, bar.low, bar.close, bar.tick_count, bar.origin)
+        name: replace(bar, revision=0, cause=None)
         for name, bar in stage.newest().items()
+        if bar.bucket_end_ns <= NOON_NS + (200 - MOST_LATE) * S
     }
 
 

@@ -107,14 +107,14 @@ def test_an_open_bar_ends_when_the_new_hours_say(kernel: type[Kernel]) -> None:
     assert (day_of(stage).partial, day_of(stage).tick_count) == (False, 3)
 
 
-def test_an_open_bar_whose_open_was_moved_is_partial(kernel: type[Kernel]) -> None:
-    """Nobody knows which of its ticks belong to it."""
+def test_an_open_bar_whose_open_was_moved_is_whole(kernel: type[Kernel]) -> None:
+    """It keeps its start, so it lacks nothing of what it says: SKIP_PARTIAL does not take it."""
     stage, tables = sessions(kernel)
     run(stage, 60, 600)
     tables[0] = hours((-600, 7200), (20_000, 30_000))
     stage.book.reschedule()
     run(stage, 20_000)
-    assert (day_of(stage).bucket_start_ns, day_of(stage).partial) == (NOON_NS - 600 * S, True)
+    assert (day_of(stage).bucket_start_ns, day_of(stage).partial) == (NOON_NS, False)
 
 
 def test_what_has_closed_is_not_cut_anew(kernel: type[Kernel]) -> None:

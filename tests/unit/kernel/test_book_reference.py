@@ -30,21 +30,25 @@ class Tick(NamedTuple):
     price: float
     symbol: str
     broker: str
+    size: int | None = None
+    touch: int = 3
 
     @property
     def ns(self) -> int:
         return NOON_NS + round(self.at * 1000) * 10**6
 
 
-Told = tuple[str, float, float, float, float, int, int]
-"""Origin, prices, ticks and bucket end."""
+Told = tuple[object, ...]
+"""Origin, prices, ticks, bucket end, volume and turnover."""
 
 
 class Reference:
     """Bars of some ticks, of the slowest making."""
 
-    def __init__(self, ladder: tuple[Rung, ...], table: Hours | None, order: Order) -> None:
-        self.ladder, self.table, self.order = ladder, table, order
+    def __init__(
+        self, ladder: tuple[Rung, ...], table: Hours | None, order: Order, *, sized: bool
+    ) -> None:
+        self.ladder, self.table, self.order, self.sized = ladder, table, order, sized
         self.base = ladder[0].period
 
     def bars(self, ticks: list[Tick], closed: dict[str, int]) -> dict[Name, Told]:
@@ -69,14 +73,20 @@ class Reference:
             if span and span[1] <= closed:
                 groups.setdefault(span, []).append(tick)
         for (start, end), group in groups.items():
-            group.sort(key=self._key)
-            prices = [tick.price for tick in group]
-            yield (
-                start,
-                ("ticks", prices[0], max(prices), min(prices), prices[-1], len(prices), end),
-            )
+            prices = [tick.price for tick in self._priced(group)]
+            low, high = min(prices), max(prices)
+            sizes = [(tick.size, tick.price) for tick in group if tick.touch & 2]
+            known = [(size, round(size * price)) for size, price in sizes if size is not None]
+            sums = [sum(column) for column in zip(*known, strict=True)] or [None, None]
+            told = ("ticks", prices[0], high, low, prices[-1], len(group), end, *sums)
+            yield start, told
         if self.ladder[rung].continuous and ticks:
             yield from self._flat(rung, ticks, closed, {start for start, _ in groups})
+
+    def _priced(self, ticks: list[Tick]) -> list[Tick]:
+        """Those that make its prices, in the order that counts."""
+        chosen = [tick for tick in ticks if tick.touch & 1] or ticks
+        return sorted(chosen, key=self._key)
 
     def _key(self, tick: Tick) -> tuple[float, int]:
         return (tick.at if self.order is Order.EVENT_TIME else 0, tick.offset)
@@ -96,8 +106,9 @@ class Reference:
                 end = last + self.base.length_ns
                 if span[1] - end <= MOST_NS:
                     newest = [tick for tick in before if self.base.floor(tick.ns) == last]
-                    price = max(newest, key=self._key).price
-                    yield span[0], ("filled", price, price, price, price, 0, span[1])
+                    price = self._priced(newest)[-1].price
+                    sums = (0, 0) if self.sized else (None, None)
+                    yield span[0], ("filled", *[price] * 4, 0, span[1], *sums)
 
     def _span(self, rung: int, time: int) -> tuple[int, int] | None:
         period = self.ladder[rung].period
@@ -131,7 +142,9 @@ def random_ticks(rng: Random) -> list[Tick]:
         now += rng.choice((0.1, 0.3, 1, 2, 9, 31)) * rng.random()
         late = rng.choice((0, 0, 0, 0.5, 3, 8, 20)) * rng.random()
         at = round(max(-5, now - late), 3)
-        ticks.append(Tick(at, offset, rng.randrange(1, 50), rng.choice("XY"), rng.choice("AB")))
+        size, touch = rng.choice((None, 0, 1, rng.randrange(10**12))), rng.choice((1, 2, 3, 3))
+        names = rng.choice("XY"), rng.choice("AB")
+        ticks.append(Tick(at, offset, rng.randrange(1, 50), *names, size, touch))
     return ticks
 
 
@@ -140,24 +153,28 @@ def random_ticks(rng: Random) -> list[Tick]:
 def test_the_newest_of_each_key_is_what_the_ticks_say(seed: int, name: str) -> None:
     """Roll-ups, sessions, flat bars and corrections together, against all ticks at once."""
     rng = Random(seed)
-    order = rng.choice(list(Order))
-    # by offset, a late tick gives a roll-up a close that its last base bar does not have
-    flats = ("", "1s") if order is Order.OFFSET else ("", "1s", "5s,1h", "1s,5s,15s,1h")
-    flat = rng.choice(flats)
+    order, sized = rng.choice(list(Order)), rng.random() < 0.5
+    flat = rng.choice(("", "1s", "5s,1h", "1s,5s,15s,1h"))
     ladder, table = rungs("1s,5s,15s,1h", flat), rng.choice((None, TABLE))
     config = book_config(
-        ladder, horizon_ns=10**6 * NS_PER_S, continuous_max_ns=MOST_NS, order=order
+        ladder,
+        horizon_ns=10**6 * NS_PER_S,
+        continuous_max_ns=MOST_NS,
+        order=order,
+        sized=sized,
     )
     calendar = around_the_clock if table is None else lambda _broker, _time: table
     stage = Stage(kernel_class(name), config, grace_s=rng.choice((0, 1, 2.5)), calendar=calendar)
     ticks = random_ticks(rng)
+    if not sized:
+        ticks = [tick._replace(size=None, touch=3) for tick in ticks]
     for tick in ticks:
-        stage.tick(tick.at, tick.price, tick.symbol, tick.broker)
+        stage.tick(tick.at, tick.price, tick.symbol, tick.broker, tick.size, tick.touch)
         if rng.random() < 0.2:
             stage.commit()
     stage.commit()
     closed = {state.broker: state.closed_through_ns for state in stage.kernel.brokers()}
-    assert told(stage) == Reference(ladder, table, order).bars(ticks, closed)
+    assert told(stage) == Reference(ladder, table, order, sized=sized).bars(ticks, closed)
     assert stage.refused == []
 
 
@@ -165,7 +182,9 @@ def told(stage: Stage) -> dict[Name, Told]:
     found: dict[Name, Told] = {}
     for name, bar in stage.newest().items():
         prices = (price / 10**9 for price in (bar.open, bar.high, bar.low, bar.close))
-        found[name] = (bar.origin.value, *prices, bar.tick_count, bar.bucket_end_ns)  # type: ignore[assignment]
+        turnover = None if bar.turnover is None else bar.turnover // 10**9
+        rest = bar.tick_count, bar.bucket_end_ns, bar.volume, turnover
+        found[name] = (bar.origin.value, *prices, *rest)
     return found
 
 

@@ -30,7 +30,16 @@ from barengine.kernel import (
     kernel_class,
 )
 from barengine.kernel._book import Page
-from barengine.model import DAY_NS, HOUR_NS, NS_PER_S, KeyFormat, Order, Period, Watermark
+from barengine.model import (
+    DAY_NS,
+    HOUR_NS,
+    MAX_SIZE,
+    NS_PER_S,
+    KeyFormat,
+    Order,
+    Period,
+    Watermark,
+)
 from tests.fuzz.mutate import mutated
 from tests.unit.kernel.build import NOON_NS, batch, text, varint
 from tests.unit.kernel.sized import size_bytes, sized_plan
@@ -157,16 +166,17 @@ class Twins:
             self.now += rng.choice((HOUR_NS, DAY_NS)) // rng.choice((1, 10))
         back = rng.choice((0, 0, 0, 1, 6, 40)) * rng.randrange(self.base_ns)
         names = text(rng.choice(BROKERS)) + text(rng.choice(SYMBOLS))
-        size = rng.choice((None, 0, 10**9, rng.randrange(10**15)))
-        body = varint(self.now - back) + array("d", [rng.randrange(-40, 400) / 8]).tobytes()
+        size = rng.choice((None, 0, 10**9, rng.randrange(10**15), MAX_SIZE // 3))
+        price = rng.choice((rng.randrange(-40, 400) / 8, 999_999.0))
+        body = varint(self.now - back) + array("d", [price]).tobytes()
         return b"\0\0\0\0\0" + names + body + size_bytes(size, rng.choice((1, 2, 3, 3)))
 
     def feed(self, values: list[bytes]) -> None:
         """All of them, as the engine does: what is asked for is allowed, and ticks wait for it."""
         content, stop = batch(values, self.offset), self.offset + len(values)
         while self.offset < stop:
-            start = self.offset
-            out = self.same(partial(processed, content, start, stop))
+            start, most_late = self.offset, self.rng.choice((1, 2, ALL))
+            out = self.same(partial(processed, content, start, stop, most_late))
             self.offset = out.next_offset
             self.rejects += out.rejects
             self.drain()
@@ -238,13 +248,15 @@ class Twins:
 
     def reschedule(self) -> None:
         """Other hours from now on."""
-        if self.rng.random() < 0.3:
+        if self.rng.random() < 0.6:
             self.calendar = random_hours(self.rng)
         self.same(lambda _, book: book.reschedule())
 
 
-def processed(content: RecordBatch, start: int, stop: int, kernel: Kernel, _: Book) -> Outcome:
-    return kernel.process(content, start, stop, 2**61)
+def processed(
+    content: RecordBatch, start: int, stop: int, most_late: int, kernel: Kernel, _: Book
+) -> Outcome:
+    return kernel.process(content, start, stop, 2**61, most_late=most_late)
 
 
 def due(broker: str, through: int, limit: int, more: int, _: Kernel, book: Book) -> int:

@@ -6,7 +6,13 @@ import pytest
 
 from barengine.kernel import BrokerState
 from barengine.model import NEVER, NS_PER_S
-from barengine.service.gauges import View, consumer_lag_ns, overdue_ns, watermark_lag_ns
+from barengine.service.gauges import (
+    View,
+    consumer_lag_ns,
+    feed_delay_ns,
+    overdue_ns,
+    watermark_lag_ns,
+)
 from barengine.settings import Settings, load_settings
 
 NOW_S = 1000
@@ -18,14 +24,20 @@ def settings(**keys: str) -> Settings:
     return load_settings(None, {f"BARENGINE_{key}": value for key, value in given.items()})
 
 
-def market(event_s: int, closed_s: int, clock_s: int | None = None, name: str = "b") -> BrokerState:
-    """A broker; its clock is that of its newest tick unless silence has moved it on."""
+def market(
+    event_s: int, closed_s: int, clock_s: int | None = None, came_s: int | None = None
+) -> BrokerState:
+    """A broker; its clock is that of its newest tick unless silence has moved it on, and that tick
+    came when it was made unless its feed is late."""
     event, clock = event_s * NS_PER_S, (event_s if clock_s is None else clock_s) * NS_PER_S
-    return BrokerState(name, clock, event, event, closed_s * NS_PER_S, NEVER, NOW_S * NS_PER_S)
+    came = event if came_s is None else came_s * NS_PER_S
+    return BrokerState("b", clock, event, event, closed_s * NS_PER_S, NEVER, came)
 
 
-def view(*brokers: BrokerState, open_windows: int = 1, unread: int = 0) -> View:
-    return View(brokers, open_windows, unread, NOW_S * NS_PER_S)
+def view(
+    *brokers: BrokerState, open_windows: int = 1, unread: int = 0, at_end: bool = True
+) -> View:
+    return View(brokers, open_windows, unread, NOW_S * NS_PER_S, at_end)
 
 
 def seconds(ns: int) -> float:
@@ -84,3 +96,45 @@ def test_a_clock_that_is_ahead_is_no_negative_lag() -> None:
     assert consumer_lag_ns(ahead) == 0
     assert overdue_ns(ahead, settings()) == 0
     assert seconds(watermark_lag_ns(ahead, settings())) == -4 + 3
+
+
+def test_a_feed_that_is_always_late_is_not_overdue() -> None:
+    """Its market clock is behind by the delay of its ticks: nobody could know earlier.
+
+    event    100 ----------- open ---------->
+    arrival                            1000
+    """
+    late = market(100, 90, came_s=1000)
+
+    assert overdue_ns(view(late), settings()) == 0
+    assert seconds(feed_delay_ns(late)) == 900
+
+
+def test_a_late_feed_that_stops_becomes_overdue() -> None:
+    """Silence should have moved its clock on since its last tick, 100 s ago; beyond IDLE_TIMEOUT
+    what is missing of that counts. Where all of it was observed nothing is missing."""
+    blind = market(0, -10, came_s=900)
+    observed = market(0, -10, clock_s=100, came_s=900)
+
+    assert seconds(overdue_ns(view(blind), settings())) == 95
+    assert overdue_ns(view(observed), settings()) == 0
+
+
+def test_a_reader_that_is_behind_is_not_a_late_feed() -> None:
+    """Away from the end of the log old ticks come now because they are read now."""
+    read_late = market(100, 90, came_s=1000)
+
+    assert seconds(overdue_ns(view(read_late, unread=7, at_end=False), settings())) == 895
+
+
+def test_a_market_that_is_on_time_beside_a_late_one() -> None:
+    """Each has its own delay: the late one hides nothing."""
+    late, blind = market(100, 90, came_s=1000), market(900, 890)
+
+    assert seconds(overdue_ns(view(late, blind), settings())) == 95
+
+
+def test_a_feed_that_is_ahead_has_no_delay() -> None:
+    """Nor has one of which nothing is known."""
+    assert feed_delay_ns(market(1004, 990, came_s=1000)) == 0
+    assert feed_delay_ns(market(1000, 990)._replace(arrival_wall_ns=NEVER)) == 0

@@ -40,6 +40,7 @@ def fill(metrics: Metrics) -> None:
     metrics.live(1)
     metrics.live_failed()
     metrics.schedule_reloaded(applied=True)
+    metrics.heartbeats_refused(1)
     metrics.late("topic", Reason.WATERMARK, 2 * NS_PER_S)
     metrics.dead(Reason.FUTURE, "x")
     metrics.transaction("committed", 0.01)
@@ -52,6 +53,7 @@ def fill(metrics: Metrics) -> None:
     metrics.set_bars_overdue(3, 61)
     metrics.set_input_partitions(5)
     metrics.set_last_ticks({"x": 1000.5})
+    metrics.set_feed_delays({"x": 0.5})
     metrics.set_task_state(3, TaskState.RUNNING)
 
 
@@ -82,11 +84,13 @@ def test_names_are_those_of_the_contract(metrics: Metrics) -> None:
         "barengine_consumer_lag_seconds",
         "barengine_bars_overdue_seconds",
         "barengine_broker_last_tick_timestamp_seconds",
+        "barengine_feed_delay_seconds",
         "barengine_input_partitions",
         "barengine_transactions_total",
         "barengine_task_state",
         "barengine_rebalances_total",
         "barengine_schedule_reloads_total",
+        "barengine_heartbeats_refused_total",
         "barengine_build_info",
     }
 
@@ -173,6 +177,16 @@ def test_a_broker_that_nobody_names_any_more_disappears(metrics: Metrics) -> Non
     metrics.set_last_ticks({"stays": 3.0})
     assert value(metrics, specs.BROKER_LAST_TICK_SECONDS.name, broker="stays") == 3
     assert value(metrics, specs.BROKER_LAST_TICK_SECONDS.name, broker="goes") is None
+
+
+def test_a_delay_is_told_while_it_is_known(metrics: Metrics) -> None:
+    """It is not while the input is read behind its end: an old number would look like a new one."""
+    metrics.set_last_ticks({"x": 1.0, "y": 1.0})
+    metrics.set_feed_delays({"x": 900.0, "y": 0.0})
+    metrics.set_feed_delays({"x": 901.0})
+    assert value(metrics, specs.FEED_DELAY_SECONDS.name, broker="x") == 901
+    assert value(metrics, specs.FEED_DELAY_SECONDS.name, broker="y") is None
+    assert value(metrics, specs.BROKER_LAST_TICK_SECONDS.name, broker="y") == 1
 
 
 def test_brokers_beyond_the_bound_share_their_newest_tick(metrics: Metrics) -> None:

@@ -6,7 +6,7 @@ import itertools
 
 import pytest
 
-from barengine.service.pace import CREDIT_S, Pace
+from barengine.service.pace import CREDIT_S, FAR, FAR_INTERVALS, Pace
 
 INTERVAL_S = 0.1
 
@@ -66,5 +66,14 @@ def test_who_is_behind_gets_no_credit() -> None:
     """In catch-up there is one in each interval from the start, and the credit is kept."""
     pace = Pace(INTERVAL_S, 0.0)
     pace.begin(10.0)
-    assert pace.wait_s(10.0, behind=True) == pytest.approx(INTERVAL_S)
+    assert pace.wait_s(10.0, backlog=1) == pytest.approx(INTERVAL_S)
     assert pace.wait_s(10.0) == 0
+
+
+def test_who_is_far_behind_takes_several_intervals_at_once() -> None:
+    """But begins at once as soon as the end of the log is reached."""
+    pace = Pace(INTERVAL_S, 10.0)
+    pace.begin(10.0)
+    assert pace.wait_s(10.0, backlog=FAR) == pytest.approx(INTERVAL_S)
+    assert pace.wait_s(10.0, backlog=FAR + 1) == pytest.approx(FAR_INTERVALS * INTERVAL_S)
+    assert pace.wait_s(10.0, backlog=0) == 0

@@ -12,11 +12,12 @@ from barengine.kafka.raw import Fetch
 from barengine.kafka.silence import PartitionWatch
 from barengine.kernel import Kernel, kernel_class
 from barengine.model import NS_PER_S
+from barengine.service import pump as pump_module
 from barengine.service.pump import Pump
 from tests.unit.engine.log import Tick
-from tests.unit.engine.market import B, Market
+from tests.unit.engine.market import HOUR, B, Market
 from tests.unit.kafka.build import batch
-from tests.unit.kernel.build import NOON_MS
+from tests.unit.kernel.build import NOON_MS, NOON_NS
 
 ONE = B("x", 0, 1, 1, 1, 1, 1)
 """The bar of one tick of x at price 1 in the first minute."""
@@ -139,19 +140,19 @@ async def test_what_was_paused_is_fetched_again_while_the_pump_works(scene: Scen
     assert (full, taken) == ([False, True, True], [False])
 
 
-@pytest.mark.parametrize("at_end", [True, False])
-async def test_the_committer_hears_whether_the_log_goes_on(scene: Scene, at_end: bool) -> None:
-    """Behind is who has taken a fetch that does not reach the end of the log."""
+@pytest.mark.parametrize("end", [1, 9])
+async def test_the_committer_hears_how_much_the_log_goes_on(scene: Scene, end: int) -> None:
+    """The backlog is what a fetch leaves between its own end and the end of the log."""
     scene.seat.asked_ahead.set()
     running = asyncio.create_task(scene.pump.run())
     await asyncio.sleep(0)
     heard = asyncio.Event()
     scene.committer.wake = heard.set
-    scene.pump.offer(Fetch(0, 1, 1, b"", (), 9, at_end, 0, epoch=1))
+    scene.pump.offer(Fetch(0, 1, 1, b"", (), end, end == 1, 0, epoch=1))
     await heard.wait()
     running.cancel()
     await asyncio.wait([running])
-    assert scene.committer.behind is not at_end
+    assert scene.committer.backlog == end - 1
 
 
 _END = 11
@@ -198,3 +199,38 @@ async def test_a_large_batch_is_taken_in_parts(scene: Scene) -> None:
     await asyncio.wait([running])
     assert committer.positions == {4, 7, 10, _END}
     assert len(scene.market.bars) == 10
+
+
+@pytest.mark.parametrize(("seen_s", "missing_s"), [(None, 0), (3, 7)])
+async def test_silence_before_a_recovery(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch, seen_s: int | None, missing_s: int
+) -> None:
+    """Who takes a partition over counts the time since the last arrival; who has lost sight of it
+    counts up to the last look, and an outage of an hour makes nothing late."""
+    #   1                |            |
+    #   50  53 (an hour without answers) 60
+    monkeypatch.setattr(pump_module, "wall_ns", lambda: NOON_NS + 2 * HOUR * NS_PER_S)
+    scene.market.commit()
+    scene.market.restart()
+    scene.market.owner.feed_all()
+    until_ns = None if seen_s is None else NOON_NS + (HOUR + seen_s) * NS_PER_S
+    wiring: Any = SimpleNamespace(source=scene.seat, turn=asyncio.Lock())
+    committer: Any = scene.committer
+    engine = scene.market.owner.engine
+    scene.pump = Pump(0, engine, committer, wiring, lambda: None, until_ns)
+    if missing_s:
+        assert await scene.assigned(silent_s=missing_s - 0.001) == []
+    assert await scene.assigned(silent_s=0.001) == [ONE]
+
+
+async def test_last_look_is_the_last_answer(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Beats without an answer between them are no look at the log."""
+    now_ns = [1000]
+    monkeypatch.setattr(pump_module, "wall_ns", lambda: now_ns[0])
+    await scene.assigned(silent_s=1)
+    assert scene.pump.looked_ns == 1000
+    now_ns[0] = 2000
+    scene.pump.observe()
+    assert scene.pump.looked_ns == 1000
+    await scene.assigned(silent_s=1)
+    assert scene.pump.looked_ns == 2000

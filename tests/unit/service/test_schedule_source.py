@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 import os
+from functools import partial
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
 import structlog
+from hypothesis import given
+from hypothesis import strategies as st
 from structlog.typing import EventDict
 
 from barengine.errors import ConfigurationError
 from barengine.kafka.client import ConnectionConfig
 from barengine.kafka.follow import Record
 from barengine.model import Period
-from barengine.schedule import Schedule
+from barengine.schedule import Market, Schedule
 from barengine.service.exposition import render
 from barengine.service.metrics import Metrics
-from barengine.service.schedule_load import read_schedule
+from barengine.service.schedule_load import check_market, read_schedule
 from barengine.service.schedule_source import FileSource, open_schedule
-from barengine.service.schedule_topic import ScheduleBook
+from barengine.service.schedule_topic import Refusal, ScheduleBook
 from barengine.settings import load_settings
 
 NOWHERE = ConnectionConfig("127.0.0.1:1")
@@ -75,14 +79,14 @@ async def test_a_file_that_stays_as_it_is_is_not_read_again(path: Path, metrics:
 
 
 async def test_a_new_file_is_in_force_at_the_next_poll(path: Path, metrics: Metrics) -> None:
-    """Put in the place of the old one, as Kubernetes does; what changed is known."""
+    """Put in the place of the old one, as Kubernetes does."""
     source = FileSource(path, MINUTE, metrics)
     old = source.current
     replace(path, CORRECTED)
     changed, [line] = await polled(source)
     assert changed
     assert line["event"] == "schedule_applied"
-    assert [change.market for change in Schedule.changes(old, source.current)] == ["M"]
+    assert source.current != old
     assert await polled(source) == (False, [])
     assert reloads(metrics) == (1, 0)
 
@@ -155,22 +159,107 @@ async def test_an_exchange_must_fit_the_window() -> None:
 ROUND = b"{zone: UTC, sessions: 24h}"
 
 
+STOCKS = b"{zone: America/New_York, sessions: {mon-fri: {open: 09:30, close: 16:00}}}"
+BAD = b"zone: Mars/Olympus"
+X_BY_A = b'{"brokers": {"x": "A"}}'
+
+
+def records(*pairs: tuple[bytes, bytes | None]) -> list[Record]:
+    """Keys and values at offsets that count up."""
+    return [Record(offset, key, value) for offset, (key, value) in enumerate(pairs)]
+
+
+def zones(book: ScheduleBook) -> dict[str, str]:
+    """What is in force: the zone of each market."""
+    return {name: market.zone for name, market in book.schedule.markets.items()}
+
+
+def offsets(refused: list[Refusal]) -> list[int]:
+    return [one.record.offset for one in refused]
+
+
 def test_the_newest_record_of_a_key_counts() -> None:
     """A tombstone takes a market away; ``_brokers`` says who trades where."""
-    book = ScheduleBook(
-        "t",
-        [
-            Record(0, b"A", b"what is this"),
-            Record(1, b"A", ROUND),
-            Record(2, b"B", ROUND),
-            Record(3, b"_brokers", b'{"brokers": {"x": "A"}}'),
-            Record(4, b"B", None),
-        ],
+    book = ScheduleBook("t")
+    refused = book.begin(
+        records((b"A", BAD), (b"A", ROUND), (b"B", ROUND), (b"_brokers", X_BY_A), (b"B", None))
     )
-    schedule = book.schedule()
+    assert refused == [], "what a right one has replaced is no news"
+    schedule = book.schedule
     assert list(schedule.markets) == ["A"]
     assert schedule.market_of("x") is schedule.markets["A"]
     assert schedule.market_of("y") is None
+
+
+def test_at_start_the_last_version_that_works_counts() -> None:
+    """As for an engine that has been running all the time: both cut the same bars."""
+    book = ScheduleBook("t")
+    refused = book.begin(records((b"A", ROUND), (b"B", STOCKS), (b"B", BAD), (b"B", b"{")))
+    assert zones(book) == {"A": "UTC", "B": "America/New_York"}
+    assert offsets(refused) == [2, 3]
+
+
+def test_at_start_a_key_without_a_version_that_works_is_an_error() -> None:
+    """What held before was compacted away: the error says so, and why this one does not work."""
+    with pytest.raises(ConfigurationError) as error:
+        ScheduleBook("t").begin(records((b"A", ROUND), (b"B", BAD)))
+    why, *_, way_out = error.value.problems
+    assert why.startswith("topic t, key 'B', offset 1 line 1: `zone` is 'Mars/Olympus'")
+    assert way_out.startswith("topic t, key 'B', offset 1: the topic holds no version of it that")
+
+
+def test_under_way_a_new_market_that_cannot_work_is_refused() -> None:
+    """Nothing held before, and nothing holds now; the others are not held up by it."""
+    book = ScheduleBook("t")
+    book.begin(records((b"A", ROUND)))
+    assert offsets(book.take([Record(1, b"B", BAD)])) == [1]
+    assert book.take([Record(2, b"C", ROUND), Record(3, b"_brokers", X_BY_A)]) == []
+    assert set(zones(book)) == {"A", "C"}
+    assert book.schedule.market_of("x") is book.schedule.markets["A"]
+
+
+def test_what_cannot_work_together_is_in_force_as_far_as_it_can() -> None:
+    """A broker's market that is not there yet, or is to go: refused until others let it."""
+    book = ScheduleBook("t")
+    assert book.begin(records((b"_brokers", X_BY_A), (b"A", ROUND), (b"B", ROUND))) == []
+    refused = book.take([Record(3, b"A", None), Record(4, b"B", STOCKS)])
+    assert offsets(refused) == [3]
+    assert zones(book) == {"A": "UTC", "B": "America/New_York"}
+    assert book.take([Record(5, b"_brokers", b"default: B")]) == []
+    assert zones(book) == {"B": "America/New_York"}
+
+
+LINES = st.sampled_from(
+    [
+        *((key, value) for key in (b"A", b"B") for value in (ROUND, STOCKS, BAD, None)),
+        *((b"_brokers", value) for value in (X_BY_A, b"default: B", b"{}", b"{", None)),
+    ]
+)
+
+
+@given(lines=st.lists(LINES, max_size=9), cuts=st.sets(st.integers(0, 9)))
+def test_where_the_records_are_cut_makes_no_difference(
+    lines: list[tuple[bytes, bytes | None]], cuts: set[int]
+) -> None:
+    """One look at all of them, one at each, or anything between."""
+    whole, each, cut = ScheduleBook("t"), ScheduleBook("t"), ScheduleBook("t")
+    log = records(*lines)
+    whole.take(log)
+    for one in log:
+        each.take([one])
+    edges = [0, *sorted(edge for edge in cuts if edge < len(log)), len(log)]
+    for begin, end in pairwise(edges):
+        cut.take(log[begin:end])
+    assert whole.schedule == each.schedule == cut.schedule
+
+
+def test_many_records_of_a_key_are_read_once() -> None:
+    """Of all that has come, the newest that works alone: each costs a tenth of a second."""
+    checked: list[Market] = []
+    book = ScheduleBook("t", checked.append)
+    book.begin(records(*[(b"A", ROUND), (b"B", STOCKS)] * 50))
+    book.take([Record(100, b"_brokers", X_BY_A), Record(101, b"B", None)])
+    assert sorted(market.name for market in checked) == ["A", "B"]
 
 
 @pytest.mark.parametrize(
@@ -186,10 +275,16 @@ def test_the_newest_record_of_a_key_counts() -> None:
         (Record(7, b"_brokers", b"default: C"), "topic t: the market of the default is 'C', which"),
         (Record(7, b"_brokers", b"markets: {}"), "topic t, key '_brokers', offset 7 line 1: `mark"),
         (Record(7, b"A", b""), "topic t, key 'A', offset 7 is empty"),
+        (
+            Record(7, b"A", STOCKS.replace(b"16:00", b"16:00:30")),
+            "topic t, key 'A', offset 7: market A, 1990-01-01: the close at 16:00:30 America/New",
+        ),
     ],
 )
 def test_a_bad_record_is_named_by_topic_key_and_offset(record: Record, problem: str) -> None:
     """And by the line within it."""
     with pytest.raises(ConfigurationError) as error:
-        ScheduleBook("t", [Record(1, b"D", ROUND), record]).schedule()
+        ScheduleBook("t", partial(check_market, period=MINUTE)).begin(
+            [Record(1, b"D", ROUND), record]
+        )
     assert error.value.problems[0].startswith(problem)

@@ -93,6 +93,20 @@ def test_the_fingerprint_knows_what_aliases_say_and_not_how(aliases: Path) -> No
     assert changed == plain | {"FIELD_SIZE": "s", "FIELD_FLAGS": "f", "SYMBOL_NORMALIZE": "upper"}
 
 
+@pytest.mark.parametrize(
+    "more", [{"ROLLUPS": "5m"}, {"CONTINUOUS": "1m"}, {"LATE_POLICY": "correct"}]
+)
+def test_the_fingerprint_knows_the_watermark_where_there_is_more_than_base_bars(
+    more: dict[str, str],
+) -> None:
+    """Base bars alone go on in either mode; what is made of them does not."""
+    plain = fingerprint(from_environ(WATERMARK="series"), 4)
+    assert "WATERMARK" not in plain
+    assert fingerprint(from_environ(WATERMARK="series", **more), 4) == plain | {
+        "WATERMARK": "series"
+    }
+
+
 def test_flags_need_a_size() -> None:
     """Else there is nothing but a price to touch."""
     said = problem(FIELD_FLAGS="flags")

@@ -161,3 +161,16 @@ def test_certificates_need_https(file: str) -> None:
     assert "needs its certificate" in problem(**REGISTRY, SCHEMA_REGISTRY_KEYFILE=file)
     both = {"SCHEMA_REGISTRY_CERTFILE": file, "SCHEMA_REGISTRY_KEYFILE": file}
     assert from_environ(**REGISTRY, **both).schema_registry_keyfile == Path(file)
+
+
+def test_heartbeats_of_feeds_need_flat_bars_of_a_broker() -> None:
+    """Nothing else has a cause; and their topic is one of its own."""
+    flat = {"CONTINUOUS": "1m", "FEED_HEARTBEATS": "beats"}
+    assert from_environ(**flat, CONTEXT="dev").heartbeat_topic == "dev.beats"
+    assert from_environ().heartbeat_topic is None
+    assert "set CONTINUOUS, or remove it" in problem(FEED_HEARTBEATS="beats")
+    assert "each series goes by its own clock" in problem(**flat, WATERMARK="series")
+    said = "ticks holds something else; name a topic of its own"
+    assert said in problem(**flat | {"FEED_HEARTBEATS": "ticks"})
+    both = {"SCHEDULE": "topic:beats"}
+    assert "beats holds something else" in problem(**flat, **both)

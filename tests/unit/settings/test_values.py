@@ -88,6 +88,7 @@ def test_the_defaults_are_those_of_the_contract() -> None:
         "continuous": "",
         "continuous_max": "7d",
         "feed_timeout": "30s",
+        "feed_heartbeats": None,
         "live": "off",
         "correction_horizon": "10m",
         "schedule": None,

@@ -1,0 +1,3 @@
+from collections.abc import Callable
+
+def written(most: int, write: Callable[[memoryview], int]) -> bytes: ...
