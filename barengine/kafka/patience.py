@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from aiokafka.client import ConnectionGroup
 from aiokafka.conn import CloseReason
+from aiokafka.errors import KafkaConnectionError
 from aiokafka.protocol.fetch import FetchRequest
 from aiokafka.protocol.group import JoinGroupRequest, SyncGroupRequest
 
@@ -51,14 +52,23 @@ def answer_in_time(client: Any, join_s: float) -> None:
             return await send(node_id, request, group=group)
         # aiokafka asks for it when it sends, and nothing else runs until then
         conn._request_timeout = limits.get(type(request), ANSWER_MS / 1000)
-        if not isinstance(request, FetchRequest):
-            return await send(node_id, request, group=group)
-        frames_of(conn._reader)  # a large answer is to come
-        watch = _Watch(conn)
+        transport = conn._writer.transport
+        watch = None
+        if isinstance(request, FetchRequest):
+            frames_of(conn._reader)  # a large answer is to come
+            watch = _Watch(conn)
         try:
             return await send(node_id, request, group=group)
+        except RuntimeError as error:
+            # uvloop's, for writing to what has broken a moment ago; aiokafka expects an OSError
+            # there, and any other error ends its fetcher, and so the process
+            if not transport.is_closing():
+                raise
+            conn.close(CloseReason.CONNECTION_BROKEN)
+            raise KafkaConnectionError(f"the connection to node {node_id} is broken") from error
         finally:
-            watch.stop()
+            if watch is not None:
+                watch.stop()
 
     client.send = bounded
 
