@@ -48,7 +48,7 @@ def configure(level: LogLevel, fmt: LogFormat, stream: TextIO | None = None) -> 
         ],
         wrapper_class=structlog.stdlib.BoundLogger,
         logger_factory=structlog.stdlib.LoggerFactory(),
-        cache_logger_on_first_use=True,
+        cache_logger_on_first_use=False,  # so that a second call, or a test, replaces the first
     )
 
 

@@ -122,6 +122,11 @@ class Scene:
         records = read_output(self.bootstrap, self.settings.state_topic)
         return StateImage.read([(r.key, r.value) for r in records if r.partition == partition])
 
+    def has_committed(self, partition: int) -> bool:
+        """Whether an engine has ever got beyond the first record of a partition."""
+        stored = self.state(partition).partition
+        return stored is not None and stored.commit_offset > 0
+
     # -- waiting ---------------------------------------------------------------------------
 
     def until_bars(self, engine: EngineProcess, count: int, broker: str | None = None) -> list[Bar]:

@@ -10,7 +10,8 @@ from typing import Final, NamedTuple
 import pytest
 
 from tests.broker import faults
-from tests.chaos.storm import Chaos, Storm
+from tests.chaos.storm import PARTITIONS, Chaos, Storm
+from tests.processes import eventually
 
 
 class Fleets(NamedTuple):
@@ -64,6 +65,8 @@ def test_kill_at_every_step(chaos: Chaos) -> None:
     steps = list(KILLERS) * chaos.pick(short=1, full=EACH_STEP)
     chaos.chance.shuffle(steps)
     with chaos.storm("kill -9 at every named step", static=True) as storm:
+        # a replay is one of the steps: there must be something to read again
+        assert eventually(lambda: all(map(storm.scene.has_committed, range(PARTITIONS))))
         storm.calm(1.0, 2.0)
         storm.fleet.kill(0)
         for step in steps:

@@ -199,3 +199,18 @@ def test_standard_error_is_the_default(capsys: pytest.CaptureFixture[str]) -> No
     captured = capsys.readouterr()
     assert json.loads(captured.err)["event"] == "hello"
     assert captured.out == ""
+
+
+def test_a_second_call_holds_for_loggers_that_are_in_use() -> None:
+    """Whoever has logged already goes by the newest call, too."""
+    log = structlog.get_logger("used")
+    first, second = io.StringIO(), io.StringIO()
+    configure(LogLevel.INFO, LogFormat.JSON, first)
+    log.info("one")
+    configure(LogLevel.INFO, LogFormat.JSON, second)
+    with structlog.testing.capture_logs() as captured:
+        log.info("two")
+    log.info("three")
+    assert [line["event"] for line in captured] == ["two"]
+    assert "one" in first.getvalue()
+    assert "three" in second.getvalue()
