@@ -14,7 +14,7 @@ import pytest
 from tests.fuzz import sanitized
 from tests.fuzz.targets import TARGETS
 
-SHORT = 400_000
+SHORT = 200_000
 INPUTS = int(os.environ.get("FUZZ_INPUTS") or SHORT)
 """``make fuzz`` sets ten millions."""
 
