@@ -72,7 +72,7 @@ class BrokenClientError(BarengineError):
 
 
 class RefusedBatchError(BarengineError):
-    """The broker will never take this batch (too large, timestamps it does not accept).
+    """The broker will never take this batch (too large, timestamps or records it does not accept).
 
     Attributes:
         topic: the topic that refused it.

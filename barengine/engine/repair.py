@@ -20,6 +20,7 @@ from barengine.engine.state import (
     StateImage,
     StateRecord,
     broker_record,
+    changed,
     differences,
     partition_record,
     windows_record,
@@ -128,9 +129,9 @@ def plan_adopt(
             draft.skip_lost_commits(offset, seq, log)
     if draft.own.low_water < log.start:
         draft.cut(log.start)
-    changed = differences(draft.own.fingerprint, dict(fingerprint))
-    if changed:
-        draft.change(changed, fingerprint)
+    phrases = differences(draft.own.fingerprint, dict(fingerprint))
+    if phrases:
+        draft.change(phrases, fingerprint)
     return draft.plan() if draft.says else None
 
 
@@ -203,18 +204,13 @@ class _Draft:
         else:
             self._mark({name: one.clock_ns for name, one in self._clocks().items()})
 
-    def change(self, changed: list[str], fingerprint: Mapping[str, str]) -> None:
+    def change(self, phrases: list[str], fingerprint: Mapping[str, str]) -> None:
         c, low = self.own.commit_offset, self.own.low_water
         self.says.append(
-            f"{'; '.join(changed)}: holds from C {c:,} on, and for the {c - low:,} records from L "
+            f"{'; '.join(phrases)}: holds from C {c:,} on, and for the {c - low:,} records from L "
             f"{low:,} on, which are read again; what was closed stays closed"
         )
-        stored = json.loads(self.own.fingerprint)
-        different = {
-            name
-            for name in stored.keys() | fingerprint.keys()
-            if stored.get(name) != fingerprint.get(name)
-        }
+        different = set(changed(json.loads(self.own.fingerprint), fingerprint))
         self.own = self.own._replace(fingerprint=_text(fingerprint))
         lost = self._give_up_windows()  # their ticks before L cannot be read again: see rejected
         if different <= _SAME_TICKS and not lost and not self.image.series:

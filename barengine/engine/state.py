@@ -24,7 +24,7 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from itertools import pairwise
 from typing import Any, Final, NamedTuple
@@ -350,6 +350,32 @@ WITH_A_BOOK: Final = "WATERMARK"
 """In the fingerprint only of engines that make more than base bars, and compared only between two
 of those: what a book has stored of a series is of one mode, and base bars alone go on in either."""
 
+LOCAL_SCHEMA: Final = "INPUT_SCHEMA"
+"""In the fingerprint only where one schema reads every value: what names its content."""
+
+SCHEMAS_BY_ID: Final = "SCHEMA_REGISTRY_URL"
+"""In the fingerprint only where a registry has the schemas: that there is one. Which one does not
+matter, an id means the same in all of them."""
+
+_LEARNED: Final = frozenset({LOCAL_SCHEMA, SCHEMAS_BY_ID})
+"""Earlier releases did not write them: a state without is taken as it is, and has them from its
+next commit on. A change from JSON to Avro ``INPUT_FORMAT`` tells."""
+
+
+def changed(stored: Mapping[str, object], current: Mapping[str, str]) -> list[str]:
+    """The names of the settings that differ between two fingerprints, in order."""
+    return [
+        name
+        for name in sorted(stored.keys() | current.keys())
+        if stored.get(name) != current.get(name) and _counts(name, stored, current)
+    ]
+
+
+def _counts(name: str, stored: Mapping[str, object], current: Mapping[str, str]) -> bool:
+    if name == WITH_A_BOOK:
+        return name in stored and name in current
+    return name in stored or name not in _LEARNED
+
 
 def differences(stored: str, current: dict[str, str]) -> list[str]:
     """What changed between a stored fingerprint and the current one, one phrase a setting.
@@ -365,7 +391,5 @@ def differences(stored: str, current: dict[str, str]) -> list[str]:
         raise _damaged(PARTITION_KEY, "its fingerprint is no JSON object")
     return [
         f"{name} was {before.get(name, 'unset')}, is now {current.get(name, 'unset')}"
-        for name in sorted(before.keys() | current.keys())
-        if before.get(name) != current.get(name)
-        and (name != WITH_A_BOOK or before.keys() & current.keys() >= {name})
+        for name in changed(before, current)
     ]

@@ -8,7 +8,10 @@ from functools import lru_cache
 from typing import Any, NoReturn, Self
 
 from barengine.errors import ConfigurationError
+from barengine.kafka.broken import expect_broken_connections
 from barengine.settings import Settings
+
+expect_broken_connections()  # here, because nobody makes a client without this module
 
 
 @dataclass(frozen=True, slots=True)

@@ -73,16 +73,23 @@ class FetchHook:
     Args:
         consumer: an ``AIOKafkaConsumer`` after ``start``, before its first assignment.
         clock: monotonic time in ns.
+        on_answer: called whenever a node has answered for at least one partition.
 
     Raises:
         RuntimeError: this aiokafka is not the one that the hook was made for.
     """
 
-    def __init__(self, consumer: Any, clock: Callable[[], int] = time.monotonic_ns) -> None:
+    def __init__(
+        self,
+        consumer: Any,
+        clock: Callable[[], int] = time.monotonic_ns,
+        on_answer: Callable[[], None] = lambda: None,
+    ) -> None:
         fetcher = consumer._fetcher
         check_internals(fetcher)
         self._fetcher = fetcher
         self._clock = clock
+        self._on_answer = on_answer
         self._cap_ns = fetcher._fetch_max_wait_ms * 1_000_000 + _GRACE_NS
         self._watches: dict[TopicPartition, PartitionWatch] = {}
         self._under_way = 0
@@ -131,6 +138,8 @@ class FetchHook:
         if assignment.active:
             for tp, offset in asked:
                 self._answered(tp, offset, assignment.state_value(tp), now_ns)
+            if any(assignment.state_value(tp).timestamp is not None for tp, _ in asked):
+                self._on_answer()
         return has_data
 
     def _left_out(

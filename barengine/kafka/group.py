@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Any, Final
 
@@ -60,15 +61,21 @@ class Listener:
 ConsumerRebalanceListener.register(Listener)
 
 
-def count_heartbeats(coordinator: Any, on_heartbeat: Callable[[], None]) -> None:
-    """Call back whenever the group answers a heartbeat without asking for a new join."""
+def count_heartbeats(coordinator: Any, on_heartbeat: Callable[[int], None]) -> None:
+    """Call back whenever the group answers a heartbeat without asking for a new join.
+
+    Args:
+        on_heartbeat: called with the wall time in ns at which the group was asked: the answer may
+            have been on its way through an outage.
+    """
     beat = coordinator._do_heartbeat
 
     async def counted() -> bool:
+        asked_ns = time.time_ns()
         alive: bool = await beat()
         # It says yes, too, where the group is about to rebalance.
         if alive and not coordinator._rejoin_needed_fut.done():
-            on_heartbeat()
+            on_heartbeat(asked_ns)
         return alive
 
     coordinator._do_heartbeat = counted

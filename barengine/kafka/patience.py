@@ -13,7 +13,6 @@ from typing import Any, Final
 
 from aiokafka.client import ConnectionGroup
 from aiokafka.conn import CloseReason
-from aiokafka.errors import KafkaConnectionError
 from aiokafka.protocol.fetch import FetchRequest
 from aiokafka.protocol.group import JoinGroupRequest, SyncGroupRequest
 
@@ -52,20 +51,12 @@ def answer_in_time(client: Any, join_s: float) -> None:
             return await send(node_id, request, group=group)
         # aiokafka asks for it when it sends, and nothing else runs until then
         conn._request_timeout = limits.get(type(request), ANSWER_MS / 1000)
-        transport = conn._writer.transport
         watch = None
         if isinstance(request, FetchRequest):
             frames_of(conn._reader)  # a large answer is to come
             watch = _Watch(conn)
         try:
             return await send(node_id, request, group=group)
-        except RuntimeError as error:
-            # uvloop's, for writing to what has broken a moment ago; aiokafka expects an OSError
-            # there, and any other error ends its fetcher, and so the process
-            if not transport.is_closing():
-                raise
-            conn.close(CloseReason.CONNECTION_BROKEN)
-            raise KafkaConnectionError(f"the connection to node {node_id} is broken") from error
         finally:
             if watch is not None:
                 watch.stop()

@@ -39,11 +39,25 @@ _STOP_S: Final = 5.0
 _INLINE_BYTES: Final = 256 * 1024
 """Compressing more than this would hold up the event loop for a millisecond: use a thread."""
 
-_REFUSED: Final = (
-    kafka.MessageSizeTooLargeError,
-    kafka.RecordListTooLargeError,
-    kafka.InvalidTimestampError,
-)
+
+class InvalidRecordError(kafka.BrokerResponseError):  # type: ignore[misc]  # aiokafka has no types
+    """aiokafka 0.14 does not know this code, and would say only that an error is unknown."""
+
+    errno = 87
+    message = "INVALID_RECORD"
+    description = "The broker takes no such record: a compacted topic none without a key."
+
+
+_INVALID_RECORD: Final = kafka.kafka_errors.setdefault(InvalidRecordError.errno, InvalidRecordError)
+
+_REFUSED: Final = {
+    kafka.MessageSizeTooLargeError: "raise its max.message.bytes",
+    kafka.RecordListTooLargeError: "raise its segment.bytes",
+    kafka.InvalidTimestampError: "raise its message.timestamp.after.max.ms",
+    _INVALID_RECORD: "set its cleanup.policy=delete, or mend what else checks its records",
+    kafka.PolicyViolationError: "a policy of the cluster is against it",
+}
+"""What is refused once is refused each time; and the way out."""
 
 
 class OutBatch(NamedTuple):
@@ -236,15 +250,16 @@ def _raise_first(sent: Sequence[_Sent]) -> None:
     """Raise for the first batch that failed; those behind it may have failed because of it."""
     for one in sent:
         error = one.future.exception() if one.future.done() else None
-        if isinstance(error, _REFUSED):
+        if error is None:
+            continue
+        way_out = _REFUSED.get(type(error))
+        if way_out is not None:
             raise RefusedBatchError(
-                f"{one.topic} refuses a batch of {one.size} bytes ({summary(error)}): raise its "
-                "max.message.bytes or message.timestamp.after.max.ms, as the error says",
+                f"{one.topic} refuses a batch of {one.size} bytes ({summary(error)}): {way_out}",
                 one.topic,
                 one.size,
             )
-        if error is not None:
-            raise error
+        raise error
 
 
 def _exception(waiter: asyncio.Future[Any] | None) -> Any:

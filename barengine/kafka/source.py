@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import time
 from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
@@ -34,6 +35,7 @@ from barengine.kafka.patience import ANSWER_MS, answer_in_time
 from barengine.kafka.raw import Fetch, end_of_log
 from barengine.kafka.silence import PartitionWatch
 from barengine.kafka.translate import translate
+from barengine.model import NS_PER_MS
 
 _NOWHERE: Final = 0
 """Position of a partition between its assignment and its first seek; it is paused as long, but
@@ -45,6 +47,9 @@ _JOIN_SLACK_MS: Final = 10_000
 _BEATS: Final = 6
 """Heartbeats in a session. A member learns of a rebalance by its next one, whatever the reason for
 it: with the usual three that alone takes 2 s of a session time-out of 6 s."""
+
+_HEARD_SLACK_MS: Final = 500
+"""How much later than the fetch wait the next answer may come where nobody was cut off."""
 
 _POLL_SLACK_S: Final = 0.1
 """aiokafka's own timeout comes first: cut off from outside, it leaves a future behind."""
@@ -84,6 +89,9 @@ class Source:
         self.topic = topic
         self.heartbeats = 0
         """Heartbeats that the group has answered without asking us to join again."""
+        self.heard_ns: int | None = None
+        """Wall time up to which this member was in touch with the cluster, as answered heartbeats
+        tell, and fetches between them; None: before the first heartbeat."""
         self.generation = 0
         """How many assignments there have been."""
         self._connection = connection
@@ -107,6 +115,7 @@ class Source:
             "auto_offset_reset": "none",
             "enable_auto_commit": False,
         }
+        self._gap_ns = (fetch_max_wait_ms + _HEARD_SLACK_MS) * NS_PER_MS
         self._join_s = (rebalance_timeout_ms + _JOIN_SLACK_MS) / 1000
         self._consumer: Any = None
         self._hook: FetchHook | None = None
@@ -128,13 +137,13 @@ class Source:
         try:
             await self._consumer.start()
             answer_in_time(self._consumer._client, self._join_s)
-            self._hook = FetchHook(self._consumer)
+            self._hook = FetchHook(self._consumer, on_answer=self._fetched)
         except BaseException as error:
             await self.stop()
             if isinstance(error, kafka.KafkaError):
                 raise translate(error, f"connecting to read {self.topic}") from error
             raise
-        count_heartbeats(self._consumer._coordinator, self._heartbeat)
+        count_heartbeats(self._consumer._coordinator, self._member)
         if self._options["group_instance_id"] is not None:
             keep_member_id(self._consumer._coordinator, self._options["group_instance_id"])
         self._consumer.subscribe([self.topic], listener=self._listener)
@@ -147,6 +156,18 @@ class Source:
 
     def _heartbeat(self) -> None:
         self.heartbeats += 1
+
+    def _member(self, asked_ns: int) -> None:
+        """Of the group, when it was asked."""
+        self.heard_ns = asked_ns
+        self._heartbeat()
+
+    def _fetched(self) -> None:
+        """Behind a gap only a heartbeat counts again: after an outage the log may answer before
+        the group has said that the session is over."""
+        now_ns = time.time_ns()
+        if self.heard_ns is not None and now_ns - self.heard_ns <= self._gap_ns:
+            self.heard_ns = now_ns
 
     def _assigned(self, partitions: set[int]) -> None:
         """aiokafka fetches already while this runs, so it places the partitions first."""
@@ -198,6 +219,8 @@ class Source:
         beats = coordinator._heartbeat_task
         if beats is not None and not coordinator._rejoin_needed_fut.done():
             _insist_on(beats, "heartbeats to the group")
+        # without it everything that asks for new metadata waits for ever
+        _insist_on(self._consumer._client._sync_task, "the brokers' metadata")
 
     def _problem(self, error: Exception) -> BarengineError | None:
         """None: of a position that a seek or a new assignment has replaced since."""

@@ -28,7 +28,7 @@ from barengine.service.memory import keep_freed_memory
 from barengine.service.metrics import Metrics
 from barengine.service.parts import parts
 from barengine.service.schedule_source import ScheduleSource, open_schedule
-from barengine.service.task import PartitionTask, Seen
+from barengine.service.task import PartitionTask
 from barengine.service.topics import prepare
 from barengine.service.upkeep import Upkeep
 from barengine.service.wiring import Wiring, wall_ns
@@ -76,7 +76,7 @@ class App:
             [period.name for period in settings.periods],
         )
         self._closing: set[asyncio.Task[None]] = set()
-        self._seen: dict[int, Seen] = {}
+        self._looked_ns: dict[int, int] = {}
         """By tasks that could not be kept when they were revoked; until the next assignment."""
         self._stopping = asyncio.Event()
         self._error: Exception | None = None
@@ -327,15 +327,20 @@ class App:
             return
         for partition in self.tasks.keys() - partitions:  # nobody waits for these
             self._let_go(self.tasks.pop(partition))
+        heard_ns = self._wiring.source.heard_ns  # of before: joining counts for nothing
         for partition in sorted(partitions):
             if partition not in self.tasks:
-                seen = self._seen.get(partition)
-                self.tasks[partition] = PartitionTask(partition, self._wiring, self.stop, seen)
+                looked_ns = self._looked_ns.get(partition, heard_ns)
+                self.tasks[partition] = PartitionTask(partition, self._wiring, self.stop, looked_ns)
             self.tasks[partition].start()
-        self._seen.clear()  # what others run meanwhile is theirs to know
+        self._looked_ns.clear()  # what others run meanwhile is theirs to know
 
     def _let_go(self, task: PartitionTask) -> None:
-        """Close in the background a task whose partition has gone elsewhere."""
+        """Close in the background a task whose partition has gone elsewhere.
+
+        It may be back, in a new task, before this one has closed.
+        """
+        task.hide()
         closing = asyncio.create_task(task.close(), name=f"close-{task.partition}")
         self._closing.add(closing)
         closing.add_done_callback(self._closing.discard)
@@ -348,8 +353,8 @@ class App:
         for task in revoked:
             if task.state is TaskState.CLOSED:
                 self.tasks.pop(task.partition, None)
-                if task.seen is not None:
-                    self._seen[task.partition] = task.seen
+                if task.looked_ns is not None:
+                    self._looked_ns[task.partition] = task.looked_ns
 
 
 async def _within(budget_s: float, work: Awaitable[None]) -> None:

@@ -144,7 +144,7 @@ class Committer:
         async with self._turn:
             closed_at, self._waiting_since = self._waiting_since, None
             carried = self._engine.pending_bytes
-            snapshot = self._engine.snapshot(may_store=self.allowance.full)
+            snapshot = self._engine.snapshot(may_store=self.allowance.may_store)
             self._roomy.set()
             batches = self._batches(snapshot) if snapshot.records <= _INLINE else None
         try:
@@ -157,7 +157,7 @@ class Committer:
         except BaseException as error:
             self._metrics.transaction("aborted", time.monotonic() - began)
             if isinstance(error, TransactionTimeoutError):
-                self.allowance.timed_out(carried)
+                self.allowance.timed_out(carried, stored=bool(len(snapshot.windows)))
             raise
         self.allowance.committed((time.monotonic() - began) / self._sink.timeout_s)
         self._eager = False

@@ -120,11 +120,11 @@ class _Server(uvicorn.Server):
 
 
 class _Connection(H11Protocol):
-    """A connection with an end."""
+    """A connection with an end, also for a client that does not read."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
-        self._end = self.loop.call_later(_CONNECTION_S, transport.close)
+        self._end = self.loop.call_later(_CONNECTION_S, transport.abort)
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._end.cancel()

@@ -9,9 +9,10 @@ from __future__ import annotations
 import asyncio
 from typing import Final
 
-from barengine.errors import BarengineError
+from barengine.errors import BarengineError, KafkaUnavailableError
 from barengine.kafka.client import ConnectionConfig
 from barengine.kafka.state_reader import Record, read_states
+from barengine.kafka.translate import summary
 
 _TOGETHER_S: Final = 0.02
 """Whoever asks within that time is answered by the same client."""
@@ -63,7 +64,15 @@ class Look:
         firsts = {partition: first for partition, (first, _) in asked.items()}
         try:
             await read_states(self._connection, self._topic, firsts, UNMOVED_S, done)
-        except BarengineError as error:
+        except Exception as error:  # whatever it is: others may have asked meanwhile
+            problem = self._problem(error)
             for _, answer in asked.values():
                 if not answer.done():
-                    answer.set_exception(error)
+                    answer.set_exception(problem)
+
+    def _problem(self, error: Exception) -> BarengineError:
+        if isinstance(error, BarengineError):
+            return error
+        problem = KafkaUnavailableError(f"reading the end of {self._topic}: {summary(error)}")
+        problem.__cause__ = error
+        return problem

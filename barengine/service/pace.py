@@ -9,7 +9,7 @@ CREDIT_S: Final = 0.3
 milliseconds apart, and none shall wait for COMMIT_INTERVAL because another one was first."""
 
 
-FAR: Final = 200_000
+FAR: Final = 20_000
 """Records waiting in the log beyond which whoever reads the bars waits for the catch-up to end, and
 not for the newest of them."""
 

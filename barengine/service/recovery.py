@@ -11,23 +11,20 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import partial
 from typing import Final
 
 from barengine.engine.partition import LogRange, PartitionEngine
-from barengine.engine.state import PARTITION_KEY, StateImage, is_page, is_series, load_pages
+from barengine.engine.restore import Restore, Step
+from barengine.engine.state import PARTITION_KEY, StateImage
 from barengine.errors import KafkaUnavailableError, StateError, UnreadableStateError
 from barengine.kafka.sink import TransactionalSink
 from barengine.kafka.state_reader import read_state
-from barengine.kernel import Book, Kernel, SeriesState
 from barengine.naming import transactional_id
 from barengine.service import group_offset
 from barengine.service.wiring import PARTITION_COUNT, Wiring
-
-Record = tuple[bytes | None, bytes | None]
 
 _SLICE: Final = 500
 """State records that are taken in at a stretch: some milliseconds."""
@@ -63,15 +60,16 @@ async def recover(wiring: Wiring, partition: int) -> Recovered:
         committed = await wiring.source.committed(partition)
         records = await read_state(wiring.connection, settings.state_topic, partition)
         with _way_out(wiring, partition):
-            image, single = await _split(wiring, records)
-            if image.partition is None:
+            restore = Restore(records, _SLICE)
+            await _in_turns(wiring, restore.read())
+            if restore.image.partition is None:
                 await _check_not_new(wiring, partition)
-            _check_group_offset(wiring, committed, image)
-            engine = await _engine(wiring, partition, image, single)
+            _check_group_offset(wiring, committed, restore.image)
+            engine = await _engine(wiring, partition, restore)
     except BaseException:
         await sink.discard()
         raise
-    return Recovered(sink, engine, first_run=image.partition is None)
+    return Recovered(sink, engine, first_run=restore.image.partition is None)
 
 
 async def unmoved(wiring: Wiring, partition: int, seq: int, state_offset: int) -> bool:
@@ -98,83 +96,28 @@ async def unmoved(wiring: Wiring, partition: int, seq: int, state_offset: int) -
     return True
 
 
-async def _split(wiring: Wiring, records: Sequence[Record]) -> tuple[StateImage, Sequence[Record]]:
-    """The image without series and pages, and the newest record of each of these.
-
-    There may be millions of these: as bytes they cost the garbage collector nothing, and only
-    the newest need be looked into.
-    """
-    rest: list[Record] = []
-    newest: dict[bytes | None, bytes | None] = {}
-
-    def take(part: Sequence[Record]) -> None:
-        for key, value in part:
-            if is_series(key) or is_page(key):
-                newest[key] = value
-            else:
-                rest.append((key, value))
-
-    await _in_turns(wiring, records, take)
-    return StateImage.read(rest), list(newest.items())
-
-
-def _load(kernel: Kernel, states: list[SeriesState] | None, part: Sequence[Record]) -> None:
-    """Take series into the kernel, and note them in ``states`` where somebody asks for them."""
-    series = list(StateImage.read(one for one in part if is_series(one[0])).series.values())
-    kernel.load((), series)
-    if states is not None:
-        states += series
-
-
-async def _fill(
-    wiring: Wiring,
-    book: Book,
-    image: StateImage,
-    series: Sequence[SeriesState],
-    single: Sequence[Record],
-) -> None:
-    """Make the book what it was."""
-    book.load(list(image.brokers.values()), series, list(image.books.values()))
-    await _in_turns(wiring, single, partial(load_pages, book))
-
-
-async def _in_turns(
-    wiring: Wiring, records: Sequence[Record], take: Callable[[Sequence[Record]], None]
-) -> None:
-    """Take all records, some at a time, in turns of the event loop that no other partition's work
-    shares: there may be one for each of a million series."""
-    for begin in range(0, len(records), _SLICE):
+async def _in_turns(wiring: Wiring, steps: Iterator[Step]) -> None:
+    """Take all steps, in turns of the event loop that no other partition's work shares: there may
+    be records of each of a million series."""
+    for step in steps:
         async with wiring.turn:
-            take(records[begin : begin + _SLICE])
+            step()
         await asyncio.sleep(0)
 
 
-async def _engine(
-    wiring: Wiring, partition: int, image: StateImage, single: Sequence[Record]
-) -> PartitionEngine:
+async def _engine(wiring: Wiring, partition: int, restore: Restore) -> PartitionEngine:
     settings = wiring.settings
     log_start, stable_end, high_watermark = await wiring.source.offsets(partition)
     start = log_start if settings.start == "earliest" else stable_end
-    kernel = wiring.fresh_kernel(image, start)
-    # before the engine: it puts stored windows back, which the clocks of their series may close
-    kernel.load(list(image.brokers.values()), ())
-    book = wiring.fresh_book()
-    series: list[SeriesState] | None = None if book is None else []
-    await _in_turns(wiring, single, partial(_load, kernel, series))
-    if book is not None and series is not None:
-        await _fill(wiring, book, image, series, single)
-    else:
-        image.kept = {key: b"" for key, value in single if key and value and is_page(key)}
+    kernel = wiring.fresh_kernel(restore.image, start)
+    await _in_turns(wiring, restore.load(kernel, wiring.fresh_book()))
     return await asyncio.to_thread(  # it may have hundreds of thousands of windows to put back
-        PartitionEngine,
-        kernel,
-        image,
+        restore.engine,
         LogRange(log_start, high_watermark),
         wiring.fingerprint(),
         start,
         settings.late_policy,
         settings.restore_max,
-        book,
     )
 
 

@@ -25,6 +25,7 @@ from barengine.kafka.state_reader import read_state
 from barengine.model import NS_PER_MS
 from barengine.naming import transactional_id
 from barengine.service.group_offset import GroupOffset, parse, tag
+from barengine.service.parts import parts
 from barengine.service.topics import Topics, prepare
 from barengine.service.wiring import fingerprint, wall_ns
 from barengine.settings import Settings
@@ -65,14 +66,19 @@ class Workshop:
     """Access to the state while no engine of the group runs. Made by :meth:`opened`."""
 
     def __init__(
-        self, settings: Settings, connection: ConnectionConfig, topics: Topics, group: GroupAdmin
+        self,
+        settings: Settings,
+        connection: ConnectionConfig,
+        topics: Topics,
+        group: GroupAdmin,
+        schema: str | None,
     ) -> None:
         self.partitions = topics.partitions
         self._settings = settings
         self._connection = connection
         self._topics = topics
         self._group = group
-        self._fingerprint = fingerprint(settings, topics.partitions)
+        self._fingerprint = fingerprint(settings, topics.partitions, schema)
 
     @classmethod
     @asynccontextmanager
@@ -80,17 +86,18 @@ class Workshop:
         """Check the topics as the engine does, and that no member is in the group.
 
         Raises:
-            ConfigurationError: a topic is missing or does not fit; not allowed.
+            ConfigurationError: a topic is missing or does not fit; not allowed; a file that the
+                settings name cannot be used.
             StateError: an engine runs.
             KafkaUnavailableError: no answer.
         """
-        connection = ConnectionConfig.of(settings)
+        connection, _, schemas = parts(settings)
         topics = await prepare(settings, connection)
         await _insist_on_no_members(settings, connection)
         async with GroupAdmin.connected(
             connection, settings.group, settings.input_topic, topics.partitions
         ) as group:
-            yield cls(settings, connection, topics, group)
+            yield cls(settings, connection, topics, group, schemas.digest)
 
     async def look(self, partition: int) -> Situation:
         """Read one partition's state, log and group offset."""

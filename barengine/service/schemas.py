@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from pathlib import Path
 from typing import Any, Final, NamedTuple, NoReturn
@@ -51,6 +52,9 @@ class SchemaBook:
         self._scale = settings.price_scale
         self._registry = registry
         self._readers: dict[int, Reader] = {}
+        self.digest: str | None = None
+        """Names the schema that reads every value, for the fingerprint of the state; None where a
+        registry has them, or values are JSON. Of the file as it was read: it may change since."""
         if registry is None:
             self._readers[LOCAL_ID] = self._local(settings)
 
@@ -62,9 +66,11 @@ class SchemaBook:
         if settings.input_schema is not None:
             schema = _load(settings.input_schema)
         try:
-            return self._compile(LOCAL_ID, schema)
+            reader = self._compile(LOCAL_ID, schema)
         except SchemaError as error:
             raise ConfigurationError(f"BARENGINE_INPUT_SCHEMA: {error}") from error
+        self.digest = _digest(schema)
+        return reader
 
     def _compile(self, schema_id: int, schema: Any) -> Reader:
         plan = compile_plan(schema, self._fields)
@@ -111,6 +117,21 @@ class SchemaBook:
 
 def _no_tick(_: bytes) -> NoReturn:
     raise BadTick(Reason.SCHEMA)
+
+
+def _digest(schema: Any) -> str:
+    """Names the content, however the file is written, and whatever it says to people.
+
+    Avro's own canonical form will not do: it leaves logical types out, and with them the unit of a
+    timestamp.
+    """
+    plain = json.loads(json.dumps(schema), object_hook=_without_doc)
+    text = json.dumps(plain, sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def _without_doc(part: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in part.items() if key != "doc"}
 
 
 def _load(path: Path) -> Any:

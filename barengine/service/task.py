@@ -54,22 +54,14 @@ class Work:
     pump: Pump
 
 
-@dataclass(frozen=True, slots=True)
-class Seen:
-    """What this process knows of a partition whose engine it has thrown away."""
-
-    seq: int
-    """Of the last commit that it has tried."""
-    looked_ns: int
-    """Wall time up to which nothing is known to have come."""
-
-
 class PartitionTask:
     """Owner of one input partition.
 
     Args:
         on_fatal: told once of an error that no retry can mend; the process should end.
-        seen: what an earlier task of this assignment has seen.
+        looked_ns: wall time up to which this process has looked: as an earlier task of this
+            assignment did, or at the cluster at all. The time since is no silence. None: it has
+            just started, and all the time since the last arrival was.
     """
 
     def __init__(
@@ -77,17 +69,18 @@ class PartitionTask:
         partition: int,
         wiring: Wiring,
         on_fatal: Callable[[Exception], None],
-        seen: Seen | None = None,
+        looked_ns: int | None = None,
     ) -> None:
         self.partition = partition
         self.state = TaskState.CREATED
         self.work: Work | None = None
-        self.seen = seen
+        self.looked_ns = looked_ns
         self._wiring = wiring
         self._on_fatal = on_fatal
         self._log = log.bind(partition=partition)
         self._restore_began = 0.0
         self._allowance = Allowance()
+        self._shown = True
         self._main: asyncio.Task[None] | None = None
         self._discarding: asyncio.Task[None] | None = None
         wiring.metrics.set_task_state(partition, self.state)
@@ -136,6 +129,12 @@ class PartitionTask:
             if not kept:
                 await self.close()
 
+    def hide(self) -> None:
+        """Drop the metrics of the partition, and leave them alone from now on. Idempotent."""
+        if self._shown:
+            self._shown = False
+            self._wiring.metrics.drop_partition(self.partition)
+
     async def close(self) -> None:
         """Moved away or stopping: commit what is due, then drop everything. Idempotent."""
         if self._closing:
@@ -148,7 +147,7 @@ class PartitionTask:
         finally:
             await self._cancel()
             self._move(TaskState.CLOSED)
-            self._wiring.metrics.drop_partition(self.partition)
+            self.hide()
             await self._drop()
 
     def status(self) -> dict[str, object]:
@@ -159,7 +158,7 @@ class PartitionTask:
         engine = self.work.engine
         return status | {
             "position": engine.position,
-            "commit_offset": engine.commit_offset,
+            "commit_offset": self.work.committer.committed_offset,
             "low_water": engine.low_water,
             "lag_records": self._wiring.source.lag(self.partition),
             "windows_open": engine.kernel.open_windows,
@@ -187,7 +186,8 @@ class PartitionTask:
     def _move(self, state: TaskState) -> None:
         check_move(self.state, state)
         self.state = state
-        self._wiring.metrics.set_task_state(self.partition, state)
+        if self._shown:
+            self._wiring.metrics.set_task_state(self.partition, state)
         self._log.info("task", state=state.value)
 
     async def _cancel(self) -> None:
@@ -266,22 +266,11 @@ class PartitionTask:
             self._allowance,
             eager=recovered.first_run,
         )
-        until_ns = self._silent_until_ns(engine.seq)
-        pump = Pump(self.partition, engine, committer, self._wiring, self._live, until_ns)
+        pump = Pump(self.partition, engine, committer, self._wiring, self._live, self.looked_ns)
         self.work = Work(engine, committer, pump)
         # from here on the app tells it of changed hours: what it knows is from before the replay
         engine.reschedule()
         self._log.info("replay", low_water=engine.low_water, commit=engine.commit_offset)
-
-    def _silent_until_ns(self, stored_seq: int) -> int | None:
-        """Up to when the time since the last arrival was silence; None: it is all.
-
-        All of it is for whoever takes a partition over. Where nobody has committed since this
-        process did, it has lost sight of the log, and what it has not seen is not silence.
-        """
-        if self.seen is None or stored_seq > self.seen.seq:
-            return None
-        return self.seen.looked_ns
 
     async def _unmoved(self, work: Work) -> bool:
         """Whether the partition came back as it was; its producer is still the newest then."""
@@ -316,7 +305,7 @@ class PartitionTask:
         """Forget the engine and throw its producer away; both are worthless after an error."""
         work, self.work = self.work, None
         if work is not None:
-            self.seen = Seen(work.engine.seq, work.pump.looked_ns)
+            self.looked_ns = work.pump.looked_ns
             self._discarding = asyncio.create_task(work.committer.discard())
         if self._discarding is not None:  # whoever is cancelled here, it comes to its end
             await asyncio.shield(self._discarding)

@@ -198,6 +198,12 @@ def _letters(source: TopicInfo, name: str, why: str) -> TopicSpec:
         needs=(
             _timestamps_ahead(ahead_ms, f"{source.name} takes {ahead_ms}"),
             Need(
+                "cleanup.policy",
+                "delete",
+                "must have cleanup.policy=delete, it has {have}: compaction takes no letter of a "
+                "record without a key, and keeps only the last of those with the same one",
+            ),
+            Need(
                 "max.message.bytes",
                 str(largest),
                 "takes batches of {have} bytes: the largest letters, of {least}, would be cut",

@@ -10,7 +10,7 @@ from typing import Final
 
 from barengine.codec.symbols import SymbolNames
 from barengine.engine.partition import PartitionEngine
-from barengine.engine.state import WITH_A_BOOK, StateImage
+from barengine.engine.state import LOCAL_SCHEMA, SCHEMAS_BY_ID, WITH_A_BOOK, StateImage
 from barengine.kafka.client import ConnectionConfig
 from barengine.kafka.source import Source
 from barengine.kernel import (
@@ -133,7 +133,7 @@ class Wiring:
 
     def fingerprint(self) -> dict[str, str]:
         """Settings that change what the ticks of [L, C) mean: they may not change between runs."""
-        return fingerprint(self.settings, self.topics.partitions)
+        return fingerprint(self.settings, self.topics.partitions, self.schemas.digest)
 
     def fresh_kernel(self, image: StateImage, start: int) -> Kernel:
         """An empty kernel that knows every schema resolved so far."""
@@ -164,10 +164,13 @@ def has_book(settings: Settings) -> bool:
     return bool(settings.rollups or settings.continuous or settings.corrects)
 
 
-def fingerprint(settings: Settings, partitions: int) -> dict[str, str]:
+def fingerprint(settings: Settings, partitions: int, schema: str | None) -> dict[str, str]:
     """Settings that change what the ticks of [L, C) mean, and the input topic's partitions.
 
     One that a state of an earlier release cannot know stands in it where it is set, only.
+
+    Args:
+        schema: what names the schema that reads every value; None where there is no such.
     """
     aliases, normalize = settings.symbol_aliases, settings.symbol_normalize
     since = {
@@ -176,6 +179,8 @@ def fingerprint(settings: Settings, partitions: int) -> dict[str, str]:
         "SYMBOL_ALIASES": aliases.digest if aliases is not None else None,
         "SYMBOL_NORMALIZE": normalize.value if normalize is not Normalize.NONE else None,
         WITH_A_BOOK: settings.watermark.value if has_book(settings) else None,
+        LOCAL_SCHEMA: schema,
+        SCHEMAS_BY_ID: "set" if settings.schema_registry_url is not None else None,
     }
     return {key: text for key, text in since.items() if text is not None} | {
         "WINDOW": settings.period.name,

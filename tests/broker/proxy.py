@@ -113,6 +113,8 @@ class Proxy:
         self.port = port
         self.connections = 0
         """How many there have been."""
+        self.held = self.delayed = self.throttled = 0
+        """How many pieces of data the weather has done that to."""
         self._target = target
         self._chance = chance
         self._weather = Weather()
@@ -251,10 +253,16 @@ class Proxy:
         link.reset()
 
     async def _suffer(self, link: _Link, size: int) -> None:
+        """Wait as long as the weather has it; ``size`` 0 is the end, and no piece."""
+        held = False
         while self._weather.hung and self._weather.touches(link.kinds.seen):
+            held = size > 0
             await self._changed.wait()
+        self.held += held
         weather = self._weather
         if weather.touches(link.kinds.seen):
+            self.delayed += size > 0 and max(weather.delay_s) > 0
+            self.throttled += size > 0 and weather.bytes_per_s < float("inf")
             pause_s = self._chance.uniform(*weather.delay_s) + size / weather.bytes_per_s
             await asyncio.sleep(pause_s)
 

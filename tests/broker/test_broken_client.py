@@ -16,6 +16,7 @@ TASKS = (
     "_fetcher._fetch_task",
     "_coordinator._coordination_task",
     "_coordinator._heartbeat_task",
+    "_client._sync_task",
 )
 
 

@@ -203,6 +203,18 @@ async def test_times_that_the_broker_refuses(bootstrap: str, topic_name: str) ->
             await one.commit([OutBatch(topic_name, 0, records)])
 
 
+async def test_a_record_without_a_key_for_a_compacted_topic(
+    bootstrap: str, topic_name: str
+) -> None:
+    """It would be refused again and again, too, under a code that aiokafka does not know."""
+    make_topic(bootstrap, topic_name, 1, cleanup_policy="compact")
+    [records] = build_records([OutRecord(None, b"keyless", (), 1_700_000_000_000)], 1000)
+    async with sink(bootstrap, topic_name) as one:
+        with pytest.raises(RefusedBatchError, match=r"InvalidRecord.*cleanup\.policy=delete"):
+            await one.commit([OutBatch(topic_name, 0, records)])
+    assert committed(bootstrap, topic_name) == []
+
+
 async def test_a_partition_that_is_not_there(bootstrap: str, topic_name: str) -> None:
     """It is named, and nothing is committed."""
     make_topic(bootstrap, topic_name, 1, retention_ms="-1")

@@ -124,6 +124,8 @@ def test_first_ticks_into_an_empty_topic(bootstrap: str, tmp_path: Path) -> None
             2,
             "max.message.bytes=1000000",
         ),
+        ("late_topic", {"cleanup_policy": "compact"}, 2, "cleanup.policy=delete"),
+        ("dead_topic", {"cleanup_policy": "compact,delete"}, 2, "cleanup.policy=delete"),
         (
             "late_topic",
             {"message_timestamp_after_max_ms": "60000"},
@@ -142,6 +144,8 @@ def test_first_ticks_into_an_empty_topic(bootstrap: str, tmp_path: Path) -> None
         "state is not compacted",
         "state is deleted with time",
         "state takes small batches",
+        "letters are compacted",
+        "letters are compacted and deleted",
         "letters must not be ahead",
         "bars must not be ahead",
     ],

@@ -1,8 +1,11 @@
-"""Rights that are taken away under way, and given back: every one that the engine needs."""
+"""Rights that are taken away under way, and given back: every one that the engine needs for its
+work. To see the settings of topics is asked for at the start alone.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -11,10 +14,11 @@ import pytest
 from barengine.kafka.local import LocalKafka
 from barengine.kafka.local_net import HOST, pick_free_port
 from tests.broker.mend import state
+from tests.broker.records import Record
 from tests.broker.rights import Clerk, rights
 from tests.broker.scene import Scene
 from tests.broker.test_denied import config as asking
-from tests.broker.ticks import SECOND, spread
+from tests.broker.ticks import SECOND, START_MS, spread, tick
 from tests.chaos.forms import cases
 from tests.chaos.storm import Chaos
 
@@ -50,14 +54,23 @@ def guarded() -> Iterator[Guarded]:
 LOST: Final = {
     "write bars": "bar_1s",
     "write state": "state",
+    "write late": "tick_late",
+    "write dead": "tick_dead",
     "use the transactional id": "barengine|ticks|0",
     "read ticks": "ticks",
     "be in the group": "barengine",
+    "read state": "state",
 }
 """Those that are missed under way, and what the error must name."""
 
-WRITING: Final = tuple(LOST)[:3]
+WRITING: Final = tuple(LOST)[:5]
 """Without these nothing more may leave; without the others what was read leaves at a clean end."""
+
+LETTERS: Final = {
+    "write late": tick("b", "S0", 0),
+    "write dead": Record(b"no tick", None, 0, START_MS),
+}
+"""Comes before the other ticks where only a letter needs the right; is late by then, or dead."""
 
 
 @pytest.mark.parametrize("name", cases(LOST, short="write bars"))
@@ -69,12 +82,15 @@ def test_right_is_lost(name: str, guarded: Guarded, chaos: Chaos, tmp_path: Path
     scene.make_topic(scene.settings.state_topic, cleanup_policy="compact")
     needed, clerk = rights(scene), Clerk(scene)
     clerk.grant(*needed.values())
-    with scene.engine() as engine:
+    with ExitStack() as others, scene.engine() as engine:
         engine.until_ready()
         scene.produce(spread("b", SYMBOLS, 0, 3 * SECOND, 250))
         scene.until_bars(engine, 3 * SYMBOLS)
         clerk.revoke(needed[name])
+        scene.produce([LETTERS[name]] if name in LETTERS else [])
         scene.produce(spread("b", SYMBOLS, 10 * SECOND, 13 * SECOND, 250))
+        if name == "read state":  # nobody looks at it but after a rebalance
+            others.enter_context(scene.engine())
         assert engine.exit_code() == MISCONFIGURED, engine.tail()
         said = engine.text()
     last_words = "\n".join(line for line in said.splitlines() if not line.startswith("{"))
@@ -91,7 +107,7 @@ def test_right_is_lost(name: str, guarded: Guarded, chaos: Chaos, tmp_path: Path
 
     clerk.grant(needed[name])
     with scene.engine() as last:
-        report = scene.finish(last)
+        report = scene.finish(last, late=name == "write late", dead=name == "write dead")
     assert report.bars_exact == 6 * SYMBOLS
     # the commands need no other rights
     assert "goes on at offset" in state(scene, "reset", "--to", "latest", "--yes")

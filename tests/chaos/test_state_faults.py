@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection
 from dataclasses import fields
 from pathlib import Path
@@ -13,6 +14,7 @@ from typing import Final
 
 import pytest
 
+from barengine.codec.fields import TICK_SCHEMA
 from barengine.demo.check import Checker
 from barengine.demo.records import InputRecord
 from barengine.demo.report import Report
@@ -166,6 +168,32 @@ def test_changed_window(
         lost = [0]
     report = exact_without(scene, lost, ticks_of(scene))
     chaos.add(f"window changed from {before} to {after}, adopt", 1, report)
+
+
+@pytest.mark.parametrize("what", cases(["the same", "nothing"], short="nothing"))
+def test_changed_schema(bootstrap: str, chaos: Chaos, tmp_path: Path, what: str) -> None:
+    """Another schema under the same path is refused, whatever it reads of old ticks; adopt goes on
+    with it, and tells how many are read again: those of an open window are in a partial bar, or are
+    lost."""
+    path = tmp_path / "input.avsc"
+    path.write_text(json.dumps(TICK_SCHEMA))
+    scene = Scene(bootstrap, tmp_path, settings={"INPUT_SCHEMA": str(path)})
+    first_run(scene)
+    reads = what == "the same"
+    more = [] if reads else [{"name": "more", "type": "double"}]
+    other = {**TICK_SCHEMA, "name": "Quote", "fields": [*TICK_SCHEMA["fields"], *more]}
+    path.write_text(json.dumps(other))
+
+    said = refused(scene.engine())
+    assert "INPUT_SCHEMA was " in said
+    assert "barengine state adopt" in said
+    said = state(scene, "adopt", "--yes")
+    assert "holds from C 2 on, and for the 1 records from L 1 on" in said
+
+    wanted = [(0, 0, 1, False)] + ([(1, 1, 1, True)] if reads else [])
+    assert brief(go_on(scene, len(wanted))) == wanted
+    report = exact_without(scene, [] if reads else [1], ticks_of(scene))
+    chaos.add(f"schema changed to one that reads {what}, adopt", 1, report)
 
 
 def test_more_partitions(bootstrap: str, chaos: Chaos, tmp_path: Path) -> None:

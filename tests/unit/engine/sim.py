@@ -7,15 +7,15 @@ the store's history, so that :func:`uninterrupted` can do the same once more wit
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from barengine.codec.plan import FieldPlan
 from barengine.engine.partition import LogRange, PartitionEngine, Snapshot
-from barengine.engine.state import StateImage, load_pages
+from barengine.engine.restore import Restore
+from barengine.engine.state import StateRecord
 from barengine.kernel import (
-    Book,
     BookConfig,
     Kernel,
     KernelConfig,
@@ -34,6 +34,8 @@ SECOND = Period.parse("1s")
 FINGERPRINT = {"WINDOW": "1s"}
 SIZED_PLAN = sized_plan()
 _LONG_AGO = -MAX_EVENT_NS
+_STEP_RECORDS = 3
+"""So that restoring takes several steps, though there are but a few state records."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,27 +175,22 @@ class World:
         return self.store.commits
 
 
-def engine_of(world: World, rules: Rules, image: StateImage, trading: Trading) -> PartitionEngine:
-    """A fresh engine over a stored state."""
-    start = world.log.start
-    kernel = world.kernel(rules.kernel_config(PartitionEngine.began_whole(image, start)))
+def engine_of(
+    world: World, rules: Rules, records: Sequence[StateRecord], trading: Trading
+) -> PartitionEngine:
+    """An engine over a stored state, made as the service makes it."""
+    restore = Restore(records, _STEP_RECORDS)
+    for step in restore.read():
+        step()
+    start, config = world.log.start, rules.book_config()
+    kernel = world.kernel(rules.kernel_config(PartitionEngine.began_whole(restore.image, start)))
+    book = None if config is None else book_class(world.kernel)(config, trading)
+    for step in restore.load(kernel, book):
+        step()
     log = LogRange(start, world.log.end)
-    book = book_of(world, rules, image, trading)
-    return PartitionEngine(
-        kernel, image, log, FINGERPRINT, start, rules.late_policy, rules.restore_max, book
-    )
-
-
-def book_of(world: World, rules: Rules, image: StateImage, trading: Trading) -> Book | None:
-    """A book over a stored state."""
-    config = rules.book_config()
-    if config is None:
-        return None
-    book = book_class(world.kernel)(config, trading)
-    book.load(list(image.brokers.values()), list(image.series.values()), list(image.books.values()))
-    load_pages(book, image.book_pages)
-    book.reschedule()
-    return book
+    engine = restore.engine(log, FINGERPRINT, start, rules.late_policy, rules.restore_max)
+    engine.reschedule()
+    return engine
 
 
 class Instance:
@@ -208,7 +205,7 @@ class Instance:
         self._trading = Trading(rules.hours if world.market is None else world.market)
         self._steps: list[Step] = [Resumed(_LONG_AGO), Traded(self._trading.market)]
         self._in_flight: tuple[Snapshot, list[Step]] | None = None
-        self.engine = engine_of(world, rules, world.store.image(), self._trading)
+        self.engine = engine_of(world, rules, world.store.records, self._trading)
 
     @property
     def caught_up(self) -> bool:
@@ -291,7 +288,7 @@ def uninterrupted(world: World, rules: Rules) -> Store:
     store = Store()
     epoch, observed_ns = store.fence(), 0
     trading = Trading(rules.hours)
-    engine = engine_of(world, rules, StateImage(), trading)
+    engine = engine_of(world, rules, [], trading)
     engine.kernel.add_schema(KNOWN_ID, rules.plan)
     for step in world.history:
         match step:

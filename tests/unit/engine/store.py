@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -127,6 +127,11 @@ class Store:
             if newest[record.key] == at and record.value is not None
         ]
 
-    def image(self) -> StateImage:
+    @property
+    def records(self) -> Sequence[StateRecord]:
         """The state topic as recovery reads it."""
+        return self._state
+
+    def image(self) -> StateImage:
+        """What the state topic tells."""
         return StateImage.read(self._state)

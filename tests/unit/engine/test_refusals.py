@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from barengine.engine.partition import LogRange, PartitionEngine
@@ -65,6 +67,16 @@ def test_the_log_is_shorter_than_what_was_processed(kernel: type[Kernel]) -> Non
     """A topic that was made anew under the same name is no continuation."""
     with pytest.raises(StateError, match="50 records are processed, the input topic ends at 49"):
         _engine(kernel, end=49)
+
+
+def test_a_state_that_does_not_tell_its_schema(kernel: type[Kernel]) -> None:
+    """An earlier release wrote it: it is accepted, and the next commit tells."""
+    now = {**FINGERPRINT, "INPUT_SCHEMA": "a"}
+    stored = _STORED._replace(low_water=50)
+    snapshot = _engine(kernel, stored, fingerprint=now).snapshot()
+    own = StateImage.read(snapshot.all_state()).partition
+    assert own is not None
+    assert json.loads(own.fingerprint) == now
 
 
 def test_settings_that_may_change(kernel: type[Kernel]) -> None:

@@ -194,14 +194,31 @@ def test_other_settings_hold_from_low_water_on(kernel: type[Kernel]) -> None:
     assert image.brokers["a"].begin_ns == before.closed_through_ns - 1
 
 
-def test_fields_that_changed_leave_no_open_window_whole() -> None:
-    """Whether each tick can be read under the new fields nobody knows: all are partial."""
+def adopted(stored: dict[str, str], now: dict[str, str]) -> StateImage:
+    """A state that was written with other settings, and is adopted with these."""
     broker = BrokerState("a", 100, 90, 100, 60, NEVER, 0)
-    stored = PartitionRecord(3, 1, 1, True, '{"FIELD_PRICE": "bid"}')
-    image = StateImage.read([broker_record(broker), partition_record(stored)])
-    plan = plan_adopt(image, LogRange(0, 3), {"FIELD_PRICE": "ask"}, None, 0)
+    own = PartitionRecord(3, 1, 1, True, json.dumps(stored))
+    image = StateImage.read([broker_record(broker), partition_record(own)])
+    plan = plan_adopt(image, LogRange(0, 3), now, None, 0)
     assert plan is not None
-    assert StateImage.read(plan.records).brokers["a"].begin_ns == 100
+    return StateImage.read(plan.records)
+
+
+@pytest.mark.parametrize("name", ["FIELD_PRICE", "INPUT_SCHEMA"])
+def test_what_reads_ticks_otherwise_leaves_no_open_window_whole(name: str) -> None:
+    """Whether each tick can be read under other fields or another schema nobody knows: all are
+    partial."""
+    assert adopted({name: "bid"}, {name: "ask"}).brokers["a"].begin_ns == 100
+
+
+def test_a_schema_that_was_not_stored_yet_is_no_change() -> None:
+    """Beside another window of a state of an earlier release it leaves whole what that leaves so,
+    and from then on it is stored."""
+    now = {"WINDOW": "9s", "INPUT_SCHEMA": "a"}
+    image = adopted({"WINDOW": "1s"}, now)
+    assert image.brokers["a"].begin_ns == 59
+    assert image.partition is not None
+    assert json.loads(image.partition.fingerprint) == now
 
 
 def test_roll_up_that_lost_an_open_window(kernel: type[Kernel]) -> None:

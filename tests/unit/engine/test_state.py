@@ -290,6 +290,23 @@ def test_the_watermark_counts_between_two_books(mode: str) -> None:
     assert differences(stored, {"WATERMARK": mode}) == expected
 
 
+@pytest.mark.parametrize("name", ["INPUT_SCHEMA", "SCHEMA_REGISTRY_URL"])
+def test_what_decodes_ticks_counts_where_it_is_stored(name: str) -> None:
+    """A state of an earlier release does not tell, and goes on; one that tells is held to it."""
+    assert differences('{"WINDOW": "1s"}', {"WINDOW": "1s", name: "a"}) == []
+    stored = json.dumps({name: "a"})
+    assert differences(stored, {name: "a"}) == []
+    assert differences(stored, {name: "b"}) == [f"{name} was a, is now b"]
+    assert differences(stored, {}) == [f"{name} was a, is now unset"]
+
+
+def test_a_registry_in_place_of_a_schema() -> None:
+    """Either way round what is not there any more is named."""
+    local, by_id = {"INPUT_SCHEMA": "a"}, {"SCHEMA_REGISTRY_URL": "set"}
+    assert differences(json.dumps(local), by_id) == ["INPUT_SCHEMA was a, is now unset"]
+    assert differences(json.dumps(by_id), local) == ["SCHEMA_REGISTRY_URL was set, is now unset"]
+
+
 @pytest.mark.parametrize("stored", ["", "{", "[]", "null", '"x"', "1"])
 def test_a_fingerprint_that_is_no_object(stored: str) -> None:
     """A fingerprint that cannot be compared is damage, not equality."""

@@ -99,16 +99,19 @@ def test_a_default_of_the_cluster_is_nobody_s_choice() -> None:
     assert change[:3] == ("retention.ms", "86400000", "-1")
 
 
-@pytest.mark.parametrize("role", [Role.BARS, Role.LETTERS])
 @pytest.mark.parametrize(
-    ("key", "default", "want"),
-    [("retention.bytes", "1073741824", "-1"), ("cleanup.policy", "compact", "delete")],
+    ("role", "key", "default", "want"),
+    [
+        (Role.BARS, "retention.bytes", "1073741824", "-1"),
+        (Role.BARS, "cleanup.policy", "compact", "delete"),
+        (Role.LETTERS, "retention.bytes", "1073741824", "-1"),
+    ],
 )
 def test_bars_and_letters_stay_whatever_the_cluster_s_defaults(
     role: Role, key: str, default: str, want: str
 ) -> None:
-    """A limit of size deletes bars that shall stay for ever, compaction letters of the same key;
-    one that somebody put on the topic is theirs."""
+    """A limit of size deletes what shall stay for ever, compaction bars of the same key; one that
+    somebody put on the topic is theirs."""
     spec = spec_of(settings(), role)
     name = key.replace(".", "_")
     assert spec.config[key] == want
@@ -125,6 +128,12 @@ def test_bars_and_letters_stay_whatever_the_cluster_s_defaults(
         (Role.STATE, {"max_message_bytes": "9"}, ("max.message.bytes", "9", "1000000")),
         (Role.HISTORY, {"cleanup_policy": "delete"}, ("cleanup.policy", "delete", "compact")),
         (Role.LETTERS, {"max_message_bytes": "9"}, ("max.message.bytes", "9", "1114124")),
+        (Role.LETTERS, {"cleanup_policy": "compact"}, ("cleanup.policy", "compact", "delete")),
+        (
+            Role.LETTERS,
+            {"cleanup_policy": "compact,delete"},
+            ("cleanup.policy", "compact,delete", "delete"),
+        ),
         (
             Role.BARS,
             {"message_timestamp_after_max_ms": "60000"},

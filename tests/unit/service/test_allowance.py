@@ -8,7 +8,7 @@ from barengine.service.allowance import LEAST, MOST, Allowance
 def test_it_begins_with_the_most() -> None:
     """A task that has seen nothing yet takes the line for a fast one."""
     assert Allowance().size == MOST
-    assert Allowance().full
+    assert Allowance().may_store
 
 
 def test_what_timed_out_is_halved_down_to_the_least() -> None:
@@ -16,7 +16,7 @@ def test_what_timed_out_is_halved_down_to_the_least() -> None:
     allowance = Allowance()
     allowance.timed_out(MOST)
     assert allowance.size == MOST // 2
-    assert not allowance.full
+    assert not allowance.may_store
     allowance.timed_out(1_000_000)
     assert allowance.size == 500_000
     for _ in range(9):
@@ -45,3 +45,23 @@ def test_the_least_still_makes_some_bars() -> None:
     for _ in range(9):
         allowance.timed_out(0)
     assert allowance.records > 300
+
+
+def test_windows_that_timed_out_wait_for_longer_each_time() -> None:
+    """Bars alone go on at the most; windows are not tried again at once, and later less often."""
+    allowance = Allowance()
+    for wanted in (64, 128, 256):
+        allowance.timed_out(MOST, stored=True)
+        waited = 0
+        while not allowance.may_store:
+            allowance.committed(0.01)
+            waited += 1
+        assert waited == wanted
+
+
+def test_bars_that_timed_out_do_not_hold_windows_back_for_longer() -> None:
+    """Only until the line takes the most again."""
+    allowance = Allowance()
+    allowance.timed_out(MOST)
+    allowance.committed(0.01)
+    assert allowance.may_store

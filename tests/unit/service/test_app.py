@@ -15,7 +15,7 @@ from barengine.service import app as app_module
 from barengine.service import upkeep
 from barengine.service.app import App
 from barengine.service.lifecycle import TaskState
-from barengine.service.task import Seen
+from barengine.service.task import PartitionTask, Work
 from barengine.service.upkeep import Upkeep
 from barengine.settings import load_settings
 from tests.processes import PATIENCE_S
@@ -53,7 +53,7 @@ class Ticking:
         self.partition = 0
         self.beats = 0
         self.state = TaskState.RUNNING
-        self.seen: Seen | None = None
+        self.looked_ns: int | None = None
         committer = SimpleNamespace(committed_offset=5, committed_seq=1)
         self.running = SimpleNamespace(committer=committer)
         self._on_tick = on_tick
@@ -70,10 +70,10 @@ class Ticking:
                 await asyncio.sleep(0.5)
 
 
-def an_app(partitions: int = 1) -> Any:
+def an_app(partitions: int = 1, heard_ns: int | None = None) -> Any:
     app = App(load_settings(None, {}), kernel_class("pure"))
-    topics = SimpleNamespace(partitions=partitions)
-    given: Any = SimpleNamespace(topics=topics, metrics=app.metrics)
+    topics, source = SimpleNamespace(partitions=partitions), SimpleNamespace(heard_ns=heard_ns)
+    given: Any = SimpleNamespace(topics=topics, metrics=app.metrics, source=source)
     app._wiring = given
     return app
 
@@ -131,35 +131,85 @@ async def test_input_topic_that_has_grown_ends_the_process() -> None:
 class Revoked(Ticking):
     """A task whose last commit fails."""
 
-    def __init__(self) -> None:
+    def __init__(self, looked_ns: int | None) -> None:
         super().__init__()
-        self.seen = Seen(5, 1000)
+        self.looked_ns = looked_ns
 
     async def suspend(self) -> None:
         self.state = TaskState.CLOSED
 
 
-@pytest.mark.parametrize(("back_at_once", "seen"), [(True, Seen(5, 1000)), (False, None)])
-async def test_what_a_lost_task_has_seen_is_for_the_one_after_it(
-    monkeypatch: pytest.MonkeyPatch, back_at_once: bool, seen: Seen | None
+@pytest.mark.parametrize("heard_ns", [None, 2000])
+@pytest.mark.parametrize("looked_ns", [None, 1000])
+@pytest.mark.parametrize("back_at_once", [True, False])
+async def test_how_far_a_new_task_may_take_time_for_silence(
+    monkeypatch: pytest.MonkeyPatch,
+    back_at_once: bool,
+    looked_ns: int | None,
+    heard_ns: int | None,
 ) -> None:
     """Thrown out of the group and back, the process knows how long it was blind; where another
-    member had the partition since, that one did the looking."""
-    made: list[Seen | None] = []
+    member had the partition since, or it has never looked, as far as it has heard of the cluster;
+    just started it has heard nothing, and leaves all of it to the state."""
+    made: list[int | None] = []
 
     class Made(Ticking):
-        def __init__(self, partition: int, wiring: Any, on_fatal: Any, seen: Seen | None) -> None:
+        def __init__(
+            self, partition: int, wiring: Any, on_fatal: Any, looked_ns: int | None
+        ) -> None:
             super().__init__()
-            made.append(seen)
+            made.append(looked_ns)
 
         def start(self) -> None:
             pass
 
     monkeypatch.setattr(app_module, "PartitionTask", Made)
-    app = an_app()
-    app.tasks[0] = Revoked()
+    app = an_app(heard_ns=heard_ns)
+    app.tasks[0] = Revoked(looked_ns)
     await app._revoked({0})
     if not back_at_once:
         app._assigned(set())
     app._assigned({0})
-    assert made == [seen]
+    assert made == [looked_ns if back_at_once and looked_ns is not None else heard_ns]
+
+
+async def test_task_that_closes_late_leaves_the_metrics_to_the_one_after_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A partition that comes back while its last task is still closing keeps the new one's."""
+    #   assigned   0 | - | 0
+    #   first      | closing .... closed
+    #   second           | restoring ...
+    monkeypatch.setattr(PartitionTask, "start", lambda task: task._move(TaskState.RESTORING))
+    app, closed = an_app(), asyncio.Event()
+    app._assigned({0})
+    first = app.tasks[0]
+    nothing: Any = SimpleNamespace(looked_ns=1)
+    committer: Any = SimpleNamespace(
+        exclusive=asyncio.Lock, close=closed.wait, discard=lambda: asyncio.sleep(0)
+    )
+    first.work = Work(nothing, committer, nothing)
+    app._assigned(set())
+    [closing] = app._closing
+    await asyncio.sleep(0)
+    assert shown(app) == {}
+
+    app._assigned({0})
+    app.metrics.count_ticks(0, 7)
+    assert not closing.done()
+    closed.set()
+    await closing
+    assert first.state is TaskState.CLOSED
+    assert shown(app) == {"restoring": 1, "ticks": 7}
+
+
+def shown(app: App) -> dict[str, float]:
+    """What the metrics say of partition 0: the states that it is in, and its ticks."""
+    return {
+        sample.labels.get("state", "ticks"): sample.value
+        for family in app.metrics.registry.collect()
+        for sample in family.samples
+        if sample.labels.get("partition") == "0"
+        and sample.value
+        and not sample.name.endswith("_created")
+    }

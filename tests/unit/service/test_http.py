@@ -157,6 +157,28 @@ async def test_a_request_that_never_ends_is_cut(
     writer.close()
 
 
+async def test_a_client_that_does_not_read_is_cut(
+    monkeypatch: pytest.MonkeyPatch, server: HttpServer, health: Answers
+) -> None:
+    """A connection is gone at its limit, whatever waits to be written to it."""
+    monkeypatch.setattr(http, "_CONNECTION_S", 0.3)
+    monkeypatch.setattr(health, "status", lambda: "much more than all buffers hold" * 10**6)
+    with socket.socket() as client:
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        client.setblocking(False)
+        loop = asyncio.get_running_loop()
+        await loop.sock_connect(client, ("127.0.0.1", server.port))
+        ask = b"GET /status HTTP/1.1\r\nHost: x\r\n\r\n"
+        gone = False
+        async with asyncio.timeout(10):
+            while not gone:  # until it is told that nobody is there any more
+                try:
+                    await loop.sock_sendall(client, ask)
+                except OSError:
+                    gone = True
+                await asyncio.sleep(0.05)
+
+
 async def test_a_taken_port_is_a_configuration_error() -> None:
     """The message names the key, the port and the way out, and nothing is left running."""
     with socket.create_server(("127.0.0.1", 0)) as taken:

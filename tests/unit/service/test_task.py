@@ -9,16 +9,18 @@ from typing import Any
 import pytest
 
 from barengine.engine.partition import LogRange, PartitionEngine
-from barengine.engine.state import StateImage, StateRecord, load_pages
+from barengine.engine.restore import Restore
+from barengine.engine.state import StateRecord
 from barengine.kernel import Kernel, kernel_class
 from barengine.model import NS_PER_MS
 from barengine.schedule import Schedule, parse_schedule
+from barengine.service import pump as pump_module
 from barengine.service import task as task_module
 from barengine.service.calendar import TradingCalendar
 from barengine.service.metrics import Metrics
 from barengine.service.recovery import Recovered
 from barengine.service.schemas import SchemaBook
-from barengine.service.task import PartitionTask, Seen, Work
+from barengine.service.task import PartitionTask, Work
 from barengine.service.topics import Topics
 from barengine.service.wiring import Wiring
 from barengine.settings import load_settings
@@ -53,22 +55,13 @@ def wiring_of(kernel: type[Kernel], calendar: TradingCalendar) -> Wiring:
 
 def made(wiring: Wiring, state: list[StateRecord], end: int) -> PartitionEngine:
     """An engine as recovery makes it, of a log that ends there."""
-    image, book = StateImage.read(state), wiring.fresh_book()
-    assert book is not None
-    starts = list(image.books.values())
-    book.load(list(image.brokers.values()), list(image.series.values()), starts)
-    load_pages(book, image.book_pages)
-    settings = wiring.settings
-    return PartitionEngine(
-        wiring.fresh_kernel(image, 0),
-        image,
-        LogRange(0, end),
-        wiring.fingerprint(),
-        0,
-        settings.late_policy,
-        settings.restore_max,
-        book,
-    )
+    restore = Restore(state, 1)
+    for step in restore.read():
+        step()
+    for step in restore.load(wiring.fresh_kernel(restore.image, 0), wiring.fresh_book()):
+        step()
+    settings, log = wiring.settings, LogRange(0, end)
+    return restore.engine(log, wiring.fingerprint(), 0, settings.late_policy, settings.restore_max)
 
 
 def feed(engine: PartitionEngine, *times: str) -> None:
@@ -138,15 +131,28 @@ async def test_producer_that_is_thrown_away_is_thrown_away_whole() -> None:
     assert ended.is_set()
 
 
-@pytest.mark.parametrize(
-    ("stored_seq", "until_ns"), [(4, 1000), (5, 1000), (6, None)], ids=["lost", "ours", "theirs"]
-)
-async def test_who_else_has_committed_was_owner_meanwhile(
-    stored_seq: int, until_ns: int | None
+async def test_a_task_looks_on_from_where_the_process_has_looked(
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """What this process has not seen is no silence, unless another owner has been there since: its
-    state tells of it as of any other take-over."""
+    """Only who has just started takes all the time before it for silence; what an engine that was
+    thrown away has seen is for the next one, whoever has committed meanwhile."""
     wiring = wiring_of(kernel_class("pure"), TradingCalendar(hours("17:00")))
-    task = PartitionTask(0, wiring, lambda error: None, Seen(5, 1000))
-    assert task._silent_until_ns(stored_seq) == until_ns
-    assert PartitionTask(0, wiring, lambda error: None)._silent_until_ns(stored_seq) is None
+
+    async def recover(_: Wiring, partition: int) -> Recovered:
+        sink: Any = SimpleNamespace(discard=lambda: asyncio.sleep(0))
+        return Recovered(sink, made(wiring, [], 0), first_run=False)
+
+    async def looked_ns(task: PartitionTask) -> int:
+        await task._restore()
+        assert task.work is not None
+        return task.work.pump.looked_ns
+
+    monkeypatch.setattr(task_module, "recover", recover)
+    monkeypatch.setattr(pump_module, "wall_ns", lambda: 3000)
+    assert await looked_ns(PartitionTask(0, wiring, lambda error: None)) == 3000
+    task = PartitionTask(0, wiring, lambda error: None, 1000)
+    assert await looked_ns(task) == 1000
+    assert task.work is not None
+    task.work.pump.looked_ns = 2000
+    await task._drop()
+    assert await looked_ns(task) == 2000

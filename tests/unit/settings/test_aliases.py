@@ -83,12 +83,12 @@ def test_the_fingerprint_knows_what_aliases_say_and_not_how(aliases: Path) -> No
     found = []
     for text in texts:
         aliases.write_text(text)
-        found.append(fingerprint(from_environ(SYMBOL_ALIASES=str(aliases)), 4))
+        found.append(fingerprint(from_environ(SYMBOL_ALIASES=str(aliases)), 4, None))
     assert found[0] == found[1] != found[2]
-    plain = fingerprint(from_environ(), 4)
+    plain = fingerprint(from_environ(), 4, None)
     assert not {"SYMBOL_ALIASES", "SYMBOL_NORMALIZE", "FIELD_SIZE", "FIELD_FLAGS"} & plain.keys()
     changed = fingerprint(
-        from_environ(FIELD_SIZE="s", FIELD_FLAGS="f", SYMBOL_NORMALIZE="upper"), 4
+        from_environ(FIELD_SIZE="s", FIELD_FLAGS="f", SYMBOL_NORMALIZE="upper"), 4, None
     )
     assert changed == plain | {"FIELD_SIZE": "s", "FIELD_FLAGS": "f", "SYMBOL_NORMALIZE": "upper"}
 
@@ -100,9 +100,9 @@ def test_the_fingerprint_knows_the_watermark_where_there_is_more_than_base_bars(
     more: dict[str, str],
 ) -> None:
     """Base bars alone go on in either mode; what is made of them does not."""
-    plain = fingerprint(from_environ(WATERMARK="series"), 4)
+    plain = fingerprint(from_environ(WATERMARK="series"), 4, None)
     assert "WATERMARK" not in plain
-    assert fingerprint(from_environ(WATERMARK="series", **more), 4) == plain | {
+    assert fingerprint(from_environ(WATERMARK="series", **more), 4, None) == plain | {
         "WATERMARK": "series"
     }
 
