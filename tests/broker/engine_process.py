@@ -91,8 +91,14 @@ class EngineProcess:
         Raises:
             AssertionError: it did not come true, or the process ended; with the end of the log.
         """
-        done = eventually(lambda: condition() or not self.running)
-        if not (done and condition()):
+        met: list[bool] = []  # asked once: what is true now may be over in a moment
+
+        def over() -> bool:
+            met[:] = [bool(condition())]
+            return met[0] or not self.running
+
+        eventually(over)
+        if not met[0]:
             ended = "" if self.running else f", it ended with {self._process.returncode}"
             raise AssertionError(f"not in time: {what}{ended}\n{self.tail()}")
 

@@ -24,6 +24,10 @@ REORDERED: Final[AnySchema] = {**TICK_SCHEMA, "fields": TICK_SCHEMA["fields"][::
 PRICELESS: Final[AnySchema] = {**TICK_SCHEMA, "fields": TICK_SCHEMA["fields"][:-1]}
 
 
+_ANSWER_S: Final = 10
+"""Without it a request that gets no answer hangs for ever; with it the client asks again."""
+
+
 def schema_id(value: bytes | None) -> int:
     """The id in a Confluent frame."""
     assert value is not None
@@ -41,7 +45,7 @@ class Registered:
 
     def __init__(self, scene: Scene, url: str) -> None:
         self.scene = scene
-        self.client = SchemaRegistryClient({"url": url})
+        self.client = SchemaRegistryClient({"url": url, "timeout": _ANSWER_S})
         self._tick = SerializationContext(scene.settings.input_topic, MessageField.VALUE)
         self._bar = SerializationContext(scene.settings.bar_topic, MessageField.VALUE)
         self._key = SerializationContext(scene.settings.bar_topic, MessageField.KEY)

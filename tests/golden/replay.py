@@ -12,7 +12,8 @@ from typing import Any, Final, cast
 from barengine.codec.records import iter_records, parse_headers
 from barengine.demo.records import OutputRecord
 from barengine.engine.partition import LogRange, PartitionEngine
-from barengine.engine.state import StateImage, StateRecord, load_pages
+from barengine.engine.restore import Restore
+from barengine.engine.state import StateRecord
 from barengine.kernel import Kernel
 from barengine.service.calendar import TradingCalendar
 from barengine.service.outbox import Outbox
@@ -26,6 +27,7 @@ from tests.unit.kernel.build import batch
 
 _WALL_NS: Final = 2**61
 _MAX_BYTES: Final = 60_000
+_STEP_RECORDS: Final = 40
 
 Output = dict[str, list[OutputRecord]]
 """Records by topic."""
@@ -60,26 +62,20 @@ class _Life:
     engine: PartitionEngine = field(init=False)
 
     def __post_init__(self) -> None:
-        wiring, image = self.wiring, StateImage.read(self.state)
-        kernel = wiring.fresh_kernel(image, 0)
-        book = wiring.fresh_book()
-        assert book is not None
-        book.load(
-            list(image.brokers.values()), list(image.series.values()), list(image.books.values())
-        )
-        load_pages(book, image.book_pages)
-        book.reschedule()
-        settings = wiring.settings
-        self.engine = PartitionEngine(
-            kernel,
-            image,
+        wiring, settings = self.wiring, self.wiring.settings
+        restore = Restore(self.state, _STEP_RECORDS)
+        for step in restore.read():
+            step()
+        for step in restore.load(wiring.fresh_kernel(restore.image, 0), wiring.fresh_book()):
+            step()
+        self.engine = restore.engine(
             LogRange(0, len(self.values)),
             wiring.fingerprint(),
             0,
             settings.late_policy,
             settings.restore_max,
-            book,
         )
+        self.engine.reschedule()
 
     def feed(self, records: int, before: int) -> None:
         """Take so many more records, in a batch that begins ``before`` them."""

@@ -41,7 +41,7 @@ def test_schemas_of_bars_and_what_may_follow(
     assert schema_changes(plan(scene)) == wanted
     assert schema_changes(apply(scene)) == wanted
 
-    with SchemaRegistryClient({"url": registry_url}) as client:
+    with SchemaRegistryClient({"url": registry_url, "timeout": 10}) as client:
         for subject in subjects:
             assert len(client.get_versions(subject)) == 1
             assert client.get_compatibility(subject) == COMPATIBILITY
@@ -56,7 +56,7 @@ def test_rules_that_somebody_chose_stay(bootstrap: str, registry_url: str, tmp_p
     scene = scene_of(bootstrap, tmp_path, registry_url)
     subject = f"{scene.settings.bar_topic}-value"
     apply(scene)
-    with SchemaRegistryClient({"url": registry_url}) as client:
+    with SchemaRegistryClient({"url": registry_url, "timeout": 10}) as client:
         client.set_compatibility(subject, "NONE")
         [left] = apply(scene)["left_alone"]
         assert left["resource"] == f"schema {subject}"
@@ -73,7 +73,7 @@ def test_a_schema_that_clashes_is_left_alone(
     scene = scene_of(bootstrap, tmp_path, registry_url)
     subject = f"{scene.settings.bar_topic}-value"
     other = {"type": "record", "name": "Order", "fields": [{"name": "id", "type": "long"}]}
-    with SchemaRegistryClient({"url": registry_url}) as client:
+    with SchemaRegistryClient({"url": registry_url, "timeout": 10}) as client:
         client.register_schema(subject, Schema(json.dumps(other), "AVRO"))
         client.set_compatibility(subject, "BACKWARD")
         [left] = apply(scene)["left_alone"]
