@@ -63,7 +63,7 @@ may be resumed at any moment, and there is only one request per node."""
 _PASSES: Final = 8
 """Of the event loop: aiokafka needs six from an answer to the request that follows it."""
 
-_GRACE_NS: Final = 500_000_000
+GRACE_NS: Final = 500_000_000
 """How much later than the fetch wait an answer may come and still show silence."""
 
 
@@ -90,7 +90,7 @@ class FetchHook:
         self._fetcher = fetcher
         self._clock = clock
         self._on_answer = on_answer
-        self._cap_ns = fetcher._fetch_max_wait_ms * 1_000_000 + _GRACE_NS
+        self._cap_ns = fetcher._fetch_max_wait_ms * 1_000_000 + GRACE_NS
         self._watches: dict[TopicPartition, PartitionWatch] = {}
         self._under_way = 0
         fetcher._prefetch_backoff = _UNREAD_HOLDS_S

@@ -23,7 +23,7 @@ from barengine.errors import (
 from barengine.kafka import offsets as ends
 from barengine.kafka.client import ConnectionConfig
 from barengine.kafka.closing import stop_consumer
-from barengine.kafka.fetch import FetchHook
+from barengine.kafka.fetch import GRACE_NS, FetchHook
 from barengine.kafka.group import (
     Listener,
     commit_offsets,
@@ -47,9 +47,6 @@ _JOIN_SLACK_MS: Final = 10_000
 _BEATS: Final = 6
 """Heartbeats in a session. A member learns of a rebalance by its next one, whatever the reason for
 it: with the usual three that alone takes 2 s of a session time-out of 6 s."""
-
-_HEARD_SLACK_MS: Final = 500
-"""How much later than the fetch wait the next answer may come where nobody was cut off."""
 
 _POLL_SLACK_S: Final = 0.1
 """aiokafka's own timeout comes first: cut off from outside, it leaves a future behind."""
@@ -115,7 +112,7 @@ class Source:
             "auto_offset_reset": "none",
             "enable_auto_commit": False,
         }
-        self._gap_ns = (fetch_max_wait_ms + _HEARD_SLACK_MS) * NS_PER_MS
+        self._gap_ns = fetch_max_wait_ms * NS_PER_MS + GRACE_NS
         self._join_s = (rebalance_timeout_ms + _JOIN_SLACK_MS) / 1000
         self._consumer: Any = None
         self._hook: FetchHook | None = None

@@ -95,7 +95,7 @@ class Chaos:
         """A new context under load, to be used as a context manager.
 
         Args:
-            bootstrap: None: the broker that all tests share.
+            bootstrap: None: the broker that all tests share, which nobody harms.
             engines: started, and waited for, before the first tick.
             settings: for the engines, over those of tests/chaos/verdict.py.
             config: of the input topic.
@@ -114,7 +114,10 @@ class Chaos:
             random.Random(f"{self.seed} {fault}"),
             mix or Mix(),
         )
-        return Storm(self, fault, scene, Fleet(scene, static=static), feed, engines, check)
+        fleet = Fleet(scene, static=static)
+        return Storm(
+            self, fault, scene, fleet, feed, engines, check, broker_lives=bootstrap is None
+        )
 
     def add(
         self,
@@ -140,6 +143,8 @@ class Storm:
         feed: Feed,
         engines: int,
         check: Callable[[Scene], Report] | None,
+        *,
+        broker_lives: bool,
     ) -> None:
         self.fault = fault
         self.scene = scene
@@ -154,6 +159,7 @@ class Storm:
         self._chaos = chaos
         self._engines = engines
         self._check = check
+        self._broker_lives = broker_lives
         self._finished = False
         self._stack = ExitStack()
         self._began = time.monotonic()
@@ -240,9 +246,8 @@ class Storm:
             self.watch.stop()
             self.report = (self._check or Scene.report)(self.scene)
         self._finished = True
+        accept(self.report, late=None, dead=None)
+        all_arrived(self.report, ticks, broker_lives=self._broker_lives)
         if self._check is None:
-            accounted(self.scene, self.report, ticks)
-        else:
-            accept(self.report, late=None, dead=None)
-            all_arrived(self.report, ticks)
+            accounted(self.scene, self.report)
         return self.report
