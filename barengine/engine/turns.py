@@ -64,12 +64,16 @@ class Turns:
     def held(self) -> bool:
         """Whether a broker has to wait for a transaction before it can close further, or there are
         as many corrections as one can carry."""
-        corrected = any(leaf.kind is Kind.CORRECTION for leaf in self._leaves)
-        return bool(self._kernel.held()) or (corrected and self._room <= 0)
+        if self._kernel.held():
+            return True
+        corrected = self._leaves and any(leaf.kind is Kind.CORRECTION for leaf in self._leaves)
+        return bool(corrected) and self._room <= 0
 
     @property
     def bars(self) -> int:
         """How many wait to leave, but for those that need no base bar; corrections count twice."""
+        if not self._leaves:  # asked behind every batch
+            return self._kernel.pending
         leaves = sum(len(leaf.block) * (1 + leaf.kind) for leaf in self._leaves)
         return self._kernel.pending + leaves
 

@@ -1,9 +1,9 @@
-"""Large answers of a broker, taken in with fewer copies.
+"""Large answers of a broker, received where they stay.
 
-An answer to a fetch is some MiB. asyncio's StreamReader appends each piece that arrives to one
-growing buffer, wakes its reader for it, and stops the socket while more than 128 KiB wait: while
-the event loop is busy elsewhere the broker stands still. Here the pieces of a large read are kept
-as they are and joined once, when the last one is there.
+An answer to a fetch is some MiB. asyncio's StreamReader gets each piece that arrives as an object
+of its own, appends it to one growing buffer, wakes its reader for it, and stops the socket while
+more than 128 KiB wait: while the event loop is busy elsewhere the broker stands still. Here the
+socket, or TLS, writes a large read straight into the bytes that are given out when all are there.
 """
 
 from __future__ import annotations
@@ -11,8 +11,13 @@ from __future__ import annotations
 import asyncio
 from typing import Any, Final
 
+from barengine.kernel import Fresh
+
 _LARGE: Final = 64 * 1024
-"""Below it, the buffer is just as good."""
+"""Below it, the reader's buffer is just as good; and that gets no more than this at a time, as
+what it has got of a large answer before the size is known is copied once more."""
+
+_NOTHING: Final = memoryview(b"")
 
 
 def frames_of(reader: Any) -> Frames:
@@ -21,27 +26,31 @@ def frames_of(reader: Any) -> Frames:
     return found if isinstance(found, Frames) else Frames(reader)
 
 
-class Frames:
-    """Takes over ``readexactly`` and ``feed_data`` of one ``StreamReader``, whatever it awaits.
+class Frames(asyncio.BufferedProtocol):
+    """Takes over ``readexactly`` of one ``StreamReader``, whatever it awaits, and receives for it.
 
-    Bounded by the reader: pieces are kept only up to the size that is being read, what comes
-    behind it goes to the reader's own buffer, with its limit.
+    It stands between the reader's transport and the protocol that was there, which goes on to
+    tell reader and writer all that happens. Bounded by the reader: what is not part of the large
+    read that is awaited goes to the reader's own buffer, with its limit.
     """
 
     def __init__(self, reader: Any) -> None:
-        self._reader = reader
-        self._read, self._feed = reader.readexactly, reader.feed_data
-        self._pieces: list[bytes] = []
-        self._missing = 0
-        reader.readexactly, reader.feed_data = self.readexactly, self.feed_data
+        self._reader, self._read = reader, reader.readexactly
+        self._size, self._missing = 0, _NOTHING
+        self._small = memoryview(bytearray(_LARGE))
+        reader.readexactly = self.readexactly
+        transport = reader._transport
+        if not transport.is_closing():  # else nothing comes but the end, and the reader is told it
+            self._protocol = transport.get_protocol()
+            transport.set_protocol(self)
 
     def __repr__(self) -> str:
-        return f"<Frames {self.held} bytes held, {self._missing} awaited>"
+        return f"<Frames {self.held} bytes held, {len(self._missing)} awaited>"
 
     @property
     def held(self) -> int:
         """Bytes that have arrived and are not read."""
-        return sum(map(len, self._pieces)) + len(self._reader._buffer)
+        return self._size - len(self._missing) + len(self._reader._buffer)
 
     async def readexactly(self, size: int) -> bytes:
         """As ``StreamReader.readexactly``.
@@ -50,33 +59,60 @@ class Frames:
             asyncio.IncompleteReadError: the stream ended before.
             Exception: what the reader was told has happened to the connection.
         """
-        reader = self._reader
-        if size - len(reader._buffer) < _LARGE:
-            data: bytes = await self._read(size)
-            return data
-        self._pieces, self._missing = [bytes(reader._buffer)], size - len(reader._buffer)
-        reader._buffer.clear()
-        try:
-            while self._missing:
-                if reader.exception() is not None:
-                    raise reader.exception()
-                if reader._eof:
-                    raise asyncio.IncompleteReadError(b"".join(self._pieces), size)
-                await reader._wait_for_data("readexactly")
-            return b"".join(self._pieces)
-        finally:
-            self._pieces, self._missing = [], 0
+        if size - len(self._reader._buffer) >= _LARGE:
+            fresh = Fresh(size)
+            if await self._filled(fresh.view()):
+                return fresh.taken(size)
+        data: bytes = await self._read(size)  # or it says why not
+        return data
 
-    def feed_data(self, data: bytes) -> None:
-        """As ``StreamReader.feed_data``."""
+    async def _filled(self, whole: memoryview) -> bool:
+        """Whether all of it has come. If not, or if it is not waited for any more, what has come
+        is in the reader's buffer again, for whoever reads next."""
+        reader, there = self._reader, len(self._reader._buffer)
+        whole[:there] = reader._buffer
+        reader._buffer.clear()
+        self._size, self._missing = len(whole), whole[there:]
+        try:
+            while self._missing and reader.exception() is None and not reader._eof:
+                await reader._wait_for_data("readexactly")
+            done = not self._missing
+            if not done:
+                self._give_back(whole)
+            return done
+        except asyncio.CancelledError:
+            if not reader._transport.is_closing():  # else nobody reads on
+                self._give_back(whole)
+            raise
+        finally:
+            self._size, self._missing = 0, _NOTHING
+
+    def _give_back(self, whole: memoryview) -> None:
+        self._reader._buffer[:0] = whole[: self._size - len(self._missing)]
+
+    def get_buffer(self, sizehint: int) -> memoryview:
+        """Where the transport writes to next; it asks each time, and writes before all else."""
+        return self._missing or self._small
+
+    def buffer_updated(self, nbytes: int) -> None:
+        """So much was written there."""
         if not self._missing:
-            self._feed(data)
+            self._protocol.data_received(self._small[:nbytes])
             return
-        rest = data[self._missing :]
-        piece = data[: self._missing]  # the same object where nothing is cut off
-        self._pieces.append(piece)
-        self._missing -= len(piece)
+        self._missing = self._missing[nbytes:]
         if not self._missing:
             self._reader._wakeup_waiter()
-        if rest:
-            self._feed(rest)
+
+    def eof_received(self) -> bool | None:
+        """For the protocol that was there, as all below."""
+        keep_open: bool | None = self._protocol.eof_received()
+        return keep_open
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._protocol.connection_lost(exc)
+
+    def pause_writing(self) -> None:
+        self._protocol.pause_writing()
+
+    def resume_writing(self) -> None:
+        self._protocol.resume_writing()

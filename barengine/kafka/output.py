@@ -8,9 +8,9 @@ from typing import Any, Final, NamedTuple
 from aiokafka.record.default_records import DefaultRecordBatchBuilder
 from google_crc32c import value as crc32c
 
-from barengine.kafka.batches import ATTRIBUTES_AT, CRC_AT, HEADER, PREFIX, TRANSACTIONAL
+from barengine.kafka.batches import ATTRIBUTES_AT, CRC_AT, TRANSACTIONAL
 from barengine.kafka.compression import CODECS, compress
-from barengine.kernel import EncodedRecords
+from barengine.kernel import BATCH_HEADER, BATCH_PREFIX, EncodedRecords
 
 _MAGIC: Final = 2
 _NO_LEADER_EPOCH: Final = -1
@@ -58,7 +58,7 @@ class PrebuiltBatch:
 
     def size(self) -> int:
         """Bytes of the whole batch as the broker counts them."""
-        return HEADER.size + len(self._body)
+        return BATCH_HEADER.size + len(self._body)
 
     def _set_producer_state(self, producer_id: int, epoch: int, base_sequence: int) -> None:
         self._producer = (producer_id, epoch, base_sequence)
@@ -72,9 +72,9 @@ class PrebuiltBatch:
     def _assemble(self) -> bytes:
         records = self._records
         header = bytearray(
-            HEADER.pack(
+            BATCH_HEADER.pack(
                 0,  # the broker sets the base offset
-                self.size() - PREFIX.size,
+                self.size() - BATCH_PREFIX.size,
                 _NO_LEADER_EPOCH,
                 _MAGIC,
                 0,  # the CRC follows when all that it covers is there
@@ -117,7 +117,7 @@ class _Packer:
     """
 
     def __init__(self, max_bytes: int) -> None:
-        self._limit = max_bytes + HEADER.size
+        self._limit = max_bytes + BATCH_HEADER.size
         self._builder: Any = None
         self._count = 0
         self._base_ms = 0
@@ -137,7 +137,7 @@ class _Packer:
         """What is packed so far; None where that is nothing."""
         if self._builder is None:
             return None
-        payload = bytes(memoryview(self._builder.build())[HEADER.size :])
+        payload = bytes(memoryview(self._builder.build())[BATCH_HEADER.size :])
         done = EncodedRecords(payload, self._count, self._base_ms, self._max_ms)
         self._builder, self._count = None, 0
         return done

@@ -9,8 +9,9 @@ from typing import Any
 
 from aiokafka.structs import TopicPartition
 
-from barengine.kafka.batches import BatchRead, end_of, read_batches
+from barengine.kafka.batches import BatchRead, read_batches
 from barengine.kafka.silence import PartitionWatch
+from barengine.kernel import end_of
 
 
 @dataclass(frozen=True, slots=True)

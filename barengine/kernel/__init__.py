@@ -21,6 +21,7 @@ from barengine.kernel._book import (
 from barengine.kernel._protocol import (
     BadTick,
     BarBlock,
+    BatchHeader,
     BlockForm,
     BrokerState,
     DecodedTick,
@@ -38,15 +39,21 @@ from barengine.kernel._protocol import (
 )
 from barengine.kernel._pure import PureKernel
 from barengine.kernel._pure_book import PureBook
+from barengine.kernel._pure_fetched import BATCH_HEADER, BATCH_PREFIX
 
 try:
-    from barengine.kernel._fresh import written
+    from barengine.kernel._fetched import end_of, header_at, lz4_frame
+    from barengine.kernel._fresh import Fresh
 except ImportError:  # not built: kernel_class says so to whoever wants the compiled one
-    from barengine.kernel._pure_fresh import written
+    from barengine.kernel._pure_fetched import end_of, header_at, lz4_frame
+    from barengine.kernel._pure_fresh import Fresh
 
 __all__ = [
+    "BATCH_HEADER",
+    "BATCH_PREFIX",
     "BadTick",
     "BarBlock",
+    "BatchHeader",
     "BlockForm",
     "Book",
     "BookBlock",
@@ -57,6 +64,7 @@ __all__ = [
     "DecodedTick",
     "EncodedRecords",
     "Feed",
+    "Fresh",
     "Hours",
     "Kernel",
     "KernelConfig",
@@ -75,8 +83,10 @@ __all__ = [
     "WindowBlock",
     "around_the_clock",
     "book_class",
+    "end_of",
+    "header_at",
     "kernel_class",
-    "written",
+    "lz4_frame",
 ]
 
 

@@ -18,7 +18,7 @@ cdef enum:  # how the walk over a batch ended
     ON = 4  # not at all
 
 cdef enum:
-    GROUP = 32  # records decoded ahead: enough to hide loads behind, in 5 KiB of stack
+    GROUP = 32  # records decoded ahead: enough to hide loads behind, in 6 KiB of stack
 
 
 cdef struct Rejected:
@@ -41,8 +41,9 @@ cdef struct Rejected:
 cdef struct Pending:
     Record record
     int64_t offset
-    int32_t reason   # 0: it is a tick
-    uint32_t hash    # of its series
+    int32_t reason     # 0: it is a tick
+    uint32_t hash      # of its series
+    uint32_t guess     # its entry, unless another has that hash too; or NONE
     Fields tick
 
 

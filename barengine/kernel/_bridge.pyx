@@ -15,6 +15,7 @@ from barengine.kernel._program cimport (
     Side,
     noted,
 )
+from barengine.kernel._run cimport USUAL_WORDS, is_usual
 from barengine.kernel._schemas cimport free_plan
 from barengine.kernel._wire cimport Bytes
 
@@ -99,6 +100,7 @@ cdef int load_plan(plan, Plan* out) except -1:
         out.mid = wide_mid
     try:
         _load_words(words, &out.words)
+        out.usual = len(words) == USUAL_WORDS and is_usual(out.words)
         _load_enums(plan.enums, out)
     except BaseException:
         free_plan(out)

@@ -1,3 +1,1 @@
-from collections.abc import Callable
-
-def written(most: int, write: Callable[[memoryview], int]) -> bytes: ...
+from barengine.kernel._pure_fresh import Fresh as Fresh

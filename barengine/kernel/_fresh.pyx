@@ -3,29 +3,74 @@
 ``_pure_fresh`` is the specification.
 """
 
-from cpython.bytes cimport PyBytes_AS_STRING
+cimport cython
+from cpython.buffer cimport PyBUF_FORMAT, PyBUF_ND, PyBUF_STRIDES
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
 from cpython.object cimport PyObject
 
 
 cdef extern from "Python.h":
     PyObject* PyBytes_FromStringAndSize(const char* v, Py_ssize_t size) except NULL
     int _PyBytes_Resize(PyObject** one, Py_ssize_t size) except -1
-    object PyMemoryView_FromMemory(char* p, Py_ssize_t size, int flags)
-    enum: PyBUF_WRITE
     void Py_XDECREF(PyObject* one)
 
 
-def written(Py_ssize_t most, write):
-    """See ``_pure_fresh``."""
-    cdef PyObject* made = PyBytes_FromStringAndSize(NULL, most)
-    cdef Py_ssize_t size
-    try:
-        view = PyMemoryView_FromMemory(PyBytes_AS_STRING(<object>made), most, PyBUF_WRITE)
-        size = write(view)
-        view.release()
+@cython.final
+cdef class Fresh:
+    """See ``_pure_fresh``.
+
+    A view keeps this object, and with it the memory, for as long as anybody holds a part of it.
+    """
+
+    cdef PyObject* _made
+    """Bytes that nobody else knows of; NULL: they were taken."""
+    cdef Py_ssize_t _views
+
+    def __cinit__(self, Py_ssize_t most):
+        self._made = PyBytes_FromStringAndSize(NULL, most)
+
+    def __dealloc__(self):
+        Py_XDECREF(self._made)
+
+    def __getbuffer__(self, Py_buffer* view, int flags):
+        self._check()
+        view.obj = self
+        view.buf = PyBytes_AS_STRING(<object>self._made)
+        view.len = PyBytes_GET_SIZE(<object>self._made)
+        view.readonly = 0
+        view.itemsize = 1
+        view.format = NULL
+        if flags & PyBUF_FORMAT:
+            view.format = b"B"
+        view.ndim = 1
+        view.shape = &view.len if flags & PyBUF_ND else NULL
+        view.strides = &view.itemsize if flags & PyBUF_STRIDES == PyBUF_STRIDES else NULL
+        view.suboffsets = NULL
+        view.internal = NULL
+        self._views += 1
+
+    def __releasebuffer__(self, Py_buffer* view):
+        self._views -= 1
+
+    def view(self):
+        return memoryview(self)
+
+    def taken(self, Py_ssize_t size):
+        cdef PyObject* made
+        self._check()
+        cdef Py_ssize_t most = PyBytes_GET_SIZE(<object>self._made)
         if not 0 <= size <= most:
             raise ValueError(f"{size} of {most} bytes were written")
-        _PyBytes_Resize(&made, size)
-        return <object>made
-    finally:
-        Py_XDECREF(made)
+        if self._views:
+            raise BufferError(f"{self._views} views are left")
+        made, self._made = self._made, NULL
+        try:
+            _PyBytes_Resize(&made, size)
+            return <object>made
+        finally:
+            Py_XDECREF(made)
+
+    cdef int _check(self) except -1:
+        if self._made is NULL:
+            raise BufferError("the bytes were taken")
+        return 0

@@ -4,7 +4,17 @@ from libc.stdint cimport INT64_MAX, INT64_MIN, int64_t, uint8_t, uint32_t, uint6
 from libc.stdlib cimport free
 from libc.string cimport memcpy, memset
 
-from barengine.kernel._names cimport Arena, Name, arena_take, fold, hash_name, is_name, named
+from barengine.kernel._names cimport (
+    WORD,
+    Arena,
+    Name,
+    arena_take,
+    first_bytes,
+    fold,
+    hash_name,
+    is_name,
+    named,
+)
 from barengine.kernel._store cimport (
     IS_ALIAS,
     LONGEST_NAME,
@@ -24,6 +34,10 @@ from barengine.kernel._store cimport (
     window_at,
 )
 from barengine.kernel._wire cimport Bytes, likely, prefetch, unlikely
+
+
+cdef enum:
+    PROBES = 2  # without a branch; further on lie few, and for many series in other cache lines
 
 
 # -- hash tables -------------------------------------------------------------------------------
@@ -161,6 +175,18 @@ cdef inline Series* add_entry(Store* st, Name broker, Name symbol, uint32_t hash
     return one
 
 
+cdef inline bint is_series(const Series* one, Name broker, Name symbol) noexcept nogil:
+    """Whether the entry has these names; short ones are compared both at once."""
+    if unlikely(one.sizes & SIZES != sizes_of(broker, symbol)):
+        return False
+    if likely(broker.n <= WORD and symbol.n <= WORD):
+        return not (
+            (first_bytes(one.names, broker.n) ^ broker.word)
+            | (first_bytes(one.names + broker.n, symbol.n) ^ symbol.word)
+        )
+    return is_name(one.names, broker) and is_name(one.names + broker.n, symbol)
+
+
 cdef inline Series* known_series(
     Store* st, Name broker, Name symbol, uint32_t hash, uint32_t* index
 ) noexcept nogil:
@@ -171,11 +197,7 @@ cdef inline Series* known_series(
     while slot.index != NONE:
         if slot.hash == hash:
             one = series_at(st, slot.index)
-            if likely(
-                one.sizes & SIZES == sizes_of(broker, symbol)
-                and is_name(one.names, broker)
-                and is_name(one.names + broker.n, symbol)
-            ):
+            if likely(is_series(one, broker, symbol)):
                 index[0] = slot.index
                 return one
         at = (at + 1) & st.slot_mask
@@ -245,18 +267,36 @@ cdef inline Series* find_series(
 # A tick's series lies behind four loads, each of which needs the one before: slot, series, name,
 # window. Asking for them early, for several ticks at once, hides most of what they cost.
 
+cdef inline uint32_t chosen_index(
+    const Store* st, uint32_t at, uint32_t hash, uint32_t otherwise
+) noexcept nogil:
+    cdef Slot slot = st.slots[at]
+    return slot.index if slot.hash == hash else otherwise
+
+
 cdef inline void prefetch_slot(Store* st, uint32_t hash) noexcept nogil:
     prefetch(&st.slots[hash & st.slot_mask])
 
 
-cdef inline void prefetch_series(Store* st, uint32_t hash) noexcept nogil:
-    cdef uint32_t index = st.slots[hash & st.slot_mask].index
+cdef inline uint32_t prefetch_series(Store* st, uint32_t hash) noexcept nogil:
+    """The index of an entry of that hash, all but always the right one; NONE: there is none."""
+    cdef uint32_t at = hash & st.slot_mask
+    cdef uint32_t index = NONE
+    cdef uint32_t behind
+    # Whether the first is the one is a coin toss: chosen, not branched.
+    for behind in range(PROBES - 1, -1, -1):
+        index = chosen_index(st, (at + behind) & st.slot_mask, hash, index)
+    if unlikely(index == NONE):
+        at = (at + PROBES) & st.slot_mask
+        while st.slots[at].hash != hash and st.slots[at].index != NONE:
+            at = (at + 1) & st.slot_mask
+        index = st.slots[at].index
     if likely(index != NONE):
         prefetch(series_at(st, index))
+    return index
 
 
-cdef inline void prefetch_window(Store* st, uint32_t hash) noexcept nogil:
-    cdef uint32_t index = st.slots[hash & st.slot_mask].index
+cdef inline void prefetch_window(Store* st, uint32_t index) noexcept nogil:
     cdef const Series* one
     cdef const Window* window
     if likely(index != NONE):
@@ -268,6 +308,22 @@ cdef inline void prefetch_window(Store* st, uint32_t hash) noexcept nogil:
             prefetch(<const uint8_t*>window + 64)
         elif one.sizes & IS_ALIAS:
             prefetch(series_at(st, <uint32_t>one.last_offset))
+
+
+cdef inline Series* guessed_series(
+    Store* st, Name broker, Name symbol, uint32_t* index
+) noexcept nogil:
+    """The series of that entry and its index if it has these names; NULL: ask find_series."""
+    cdef Series* one
+    if unlikely(index[0] == NONE):
+        return NULL
+    one = series_at(st, index[0])
+    if unlikely(not is_series(one, broker, symbol)):
+        return NULL
+    if unlikely(one.sizes & IS_ALIAS):
+        index[0] = <uint32_t>one.last_offset
+        return series_at(st, index[0])
+    return one
 
 
 cdef inline Bytes broker_of(const Series* one) noexcept nogil:

@@ -2,9 +2,8 @@
 
 from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 from libc.stdlib cimport free, malloc
-from libc.string cimport memcpy
 
-from barengine.kernel._wire cimport Bytes, likely, load64, unlikely
+from barengine.kernel._wire cimport Bytes, likely, load32, load64, unlikely
 
 
 cdef extern from *:
@@ -16,13 +15,21 @@ cdef extern from *:
         return (uint64_t)product ^ (uint64_t)(product >> 64);
     }
     #define be_high_bits 0x8080808080808080ull
+
+    /* What is left of eight bytes where only so many count. */
+    static const uint64_t be_first_bytes[9] = {
+        0, 0xFFull, 0xFFFFull, 0xFFFFFFull, 0xFFFFFFFFull, 0xFFFFFFFFFFull, 0xFFFFFFFFFFFFull,
+        0xFFFFFFFFFFFFFFull, 0xFFFFFFFFFFFFFFFFull};
     """
+    const uint64_t* FIRST_BYTES "be_first_bytes"
     const uint64_t HIGH_BITS "be_high_bits"
     uint64_t fold "be_fold"(uint64_t a, uint64_t b) noexcept nogil
 
 
 cdef enum:
     BLOCK_BYTES = 65536  # names come one by one; few allocations, little left over at the end
+    WORD = 8             # bytes that can be read from where any name in the arena begins
+    MIDDLING = 24        # bytes that three words cover
 
 
 cdef struct Block:
@@ -34,7 +41,13 @@ cdef struct Block:
 cdef struct Name:
     const uint8_t* p
     int64_t n
-    uint64_t word  # all of it if n <= 8: one load instead of a loop to check, hash, compare
+    uint64_t word  # all of it if n <= WORD: nothing more to load to check, hash, compare
+
+
+cdef struct Words:  # of a name of WORD to MIDDLING bytes: they overlap rather than leave any out
+    uint64_t first
+    uint64_t middle
+    uint64_t last
 
 
 cdef struct Arena:
@@ -74,30 +87,61 @@ cdef inline int sequence_length(const uint8_t* p, int64_t left) noexcept nogil:
 
 
 cdef inline uint64_t few_bytes(const uint8_t* p, int64_t n) noexcept nogil:
-    """Up to eight bytes in one word, without reading beyond them; unlike for unlike bytes."""
-    cdef uint32_t a = 0
-    cdef uint32_t b = 0
+    """Up to eight bytes in one word, least significant first, without reading beyond them."""
     if n >= 4:
-        memcpy(&a, p, 4)
-        memcpy(&b, p + n - 4, 4)
-        return <uint64_t>a << 32 | b
+        return load32(p) | <uint64_t>load32(p + n - 4) << 8 * (n - 4)
     if n > 0:
-        return <uint64_t>p[0] << 16 | <uint64_t>p[n >> 1] << 8 | p[n - 1]
+        return (
+            p[0] | <uint64_t>p[n >> 1] << 8 * (n >> 1) | <uint64_t>p[n - 1] << 8 * (n - 1)
+        )
     return 0
+
+
+cdef inline uint64_t first_bytes(const uint8_t* p, int64_t n) noexcept nogil:
+    """few_bytes where WORD bytes can be read: no branch, for lengths are hard to foretell."""
+    return load64(p) & FIRST_BYTES[n]
+
+
+cdef inline Words words_of(const uint8_t* p, int64_t n) noexcept nogil:
+    """All of WORD to MIDDLING bytes, without a branch and without reading beyond them."""
+    cdef Words words
+    cdef int64_t rest = n - WORD
+    words.first = load64(p)
+    words.middle = load64(p + (rest if rest < WORD else WORD))
+    words.last = load64(p + rest)
+    return words
 
 
 cdef inline Name named(Bytes content) noexcept nogil:
     cdef Name name
     name.p = content.p
     name.n = content.n
-    name.word = few_bytes(content.p, content.n) if likely(content.n <= 8) else 0
+    name.word = few_bytes(content.p, content.n) if likely(content.n <= WORD) else 0
+    return name
+
+
+cdef inline Name named_before(Bytes content, const uint8_t* end) noexcept nogil:
+    """The same, where everything up to ``end`` can be read."""
+    cdef Name name
+    name.p = content.p
+    name.n = content.n
+    name.word = 0
+    if likely(content.n <= WORD):
+        if likely(end - content.p >= WORD):
+            name.word = first_bytes(content.p, content.n)
+        else:
+            name.word = few_bytes(content.p, content.n)
     return name
 
 
 cdef inline bint is_ascii(Name text) noexcept nogil:
     cdef int64_t at = 0
-    if likely(text.n <= 8):
+    cdef Words words
+    if likely(text.n <= WORD):
         return not text.word & HIGH_BITS
+    if likely(text.n <= MIDDLING):
+        words = words_of(text.p, text.n)
+        return not (words.first | words.middle | words.last) & HIGH_BITS
     while at < text.n - 8:
         if load64(text.p + at) & HIGH_BITS:
             return False
@@ -122,10 +166,17 @@ cdef inline bint is_utf8(Name text) noexcept nogil:
 
 
 cdef inline bint is_name(const uint8_t* p, Name name) noexcept nogil:
-    """Whether the bytes at ``p``, as many as in the name, are the name."""
+    """Whether the bytes at ``p`` in the arena, as many as in the name, are the name."""
     cdef int64_t at = 0
-    if likely(name.n <= 8):
-        return few_bytes(p, name.n) == name.word
+    cdef Words own, others
+    if likely(name.n <= WORD):
+        return first_bytes(p, name.n) == name.word
+    if likely(name.n <= MIDDLING):
+        own = words_of(name.p, name.n)
+        others = words_of(p, name.n)
+        return not (
+            (own.first ^ others.first) | (own.middle ^ others.middle) | (own.last ^ others.last)
+        )
     while at < name.n - 8:
         if load64(p + at) != load64(name.p + at):
             return False
@@ -137,9 +188,14 @@ cdef inline uint64_t hash_name(Name name, uint64_t seed, uint64_t key) noexcept 
     """Mix a name into ``seed``. ``key`` is secret, so that no sender can make names collide."""
     cdef const uint8_t* p = name.p
     cdef int64_t n = name.n
+    cdef Words words
     seed ^= <uint64_t>name.n
-    if likely(n <= 8):
+    if likely(n <= WORD):
         return fold(name.word ^ key, seed ^ 0xA0761D6478BD642FULL)
+    if likely(n <= MIDDLING):
+        words = words_of(p, n)
+        seed = fold(words.first ^ key, words.middle ^ seed)
+        return fold(words.last ^ key, seed ^ 0xA0761D6478BD642FULL)
     while n > 16:
         seed = fold(load64(p) ^ key, load64(p + 8) ^ seed)
         p += 16
@@ -151,19 +207,19 @@ cdef inline uint64_t hash_name(Name name, uint64_t seed, uint64_t key) noexcept 
 
 
 cdef inline uint8_t* arena_take(Arena* arena, int64_t size) noexcept nogil:
-    """Room for ``size`` bytes that stays where it is; NULL without memory."""
+    """Room for ``size`` bytes that stays where it is, WORD bytes readable; NULL without memory."""
     cdef Block* block = arena.newest
     cdef int64_t room
     if block == NULL or block.size - block.used < size:
         room = size if size > BLOCK_BYTES else BLOCK_BYTES
-        block = <Block*>malloc(sizeof(Block) + <size_t>room)
+        block = <Block*>malloc(sizeof(Block) + <size_t>room + WORD)
         if block == NULL:
             return NULL
         block.older = arena.newest
         block.used = 0
         block.size = room
         arena.newest = block
-        arena.total += room + <int64_t>sizeof(Block)
+        arena.total += room + <int64_t>sizeof(Block) + WORD
     block.used += size
     return <uint8_t*>(block + 1) + block.used - size
 

@@ -34,7 +34,10 @@ cdef extern from *:
         return 0;
     }
 
-    static inline int be_from_double(uint64_t bits, int price_scale, int64_t *out)
+    /* Whatever is not a plain number of a usual size. */
+    static int be_from_odd_double(uint64_t bits, int price_scale, int64_t *out)
+        __attribute__((unused, noinline));
+    static int be_from_odd_double(uint64_t bits, int price_scale, int64_t *out)
     {
         const int negative = (int)(bits >> 63);
         int exponent = (int)(bits >> 52) & 0x7FF;
@@ -55,19 +58,33 @@ cdef extern from *:
             *out = 0;
             return 0;
         }
-        if (down < 64 && !((uint64_t)(product >> 64) >> (down - 1))) {
-            /* Nearly every price: the same as below in half words, below 2^63. */
-            const uint64_t high = (uint64_t)(product >> 64), low = (uint64_t)product;
-            const uint64_t tail = low << (64 - down), tie = 1ull << 63;
-            uint64_t whole = high << (64 - down) | low >> down;
-            whole += tail > tie || (tail == tie && (whole & 1));
-            return be_signed(negative, whole, out);
-        }
         rest = product & (((be_u128)1 << down) - 1);
         half = (be_u128)1 << (down - 1);
         product >>= down;
         product += rest > half || (rest == half && (product & 1));
         return be_signed(negative, product, out);
+    }
+
+    /* Nearly every price, the same as above in half words: below 2^63, and of 1 to 63 binary
+       places, so neither subnormal nor infinite. Which way it is rounded nobody can foretell: that
+       is computed, not branched. */
+    static inline int be_from_double(uint64_t bits, int price_scale, int64_t *out)
+    {
+        const unsigned down = 1075 - ((unsigned)(bits >> 52) & 0x7FF);
+        const uint64_t mantissa = (bits & 0xFFFFFFFFFFFFFull) | 1ull << 52;
+        const be_u128 product = (be_u128)mantissa * be_ten_to[price_scale];
+        const uint64_t high = (uint64_t)(product >> 64), low = (uint64_t)product;
+
+        if (__builtin_expect(down - 1 < 63 && !(high >> ((down - 1) & 63)), 1)) {
+            const uint64_t tail = low << (64 - down), tie = 1ull << 63;
+            const uint64_t sign = 0 - (bits >> 63);
+            uint64_t whole = high << (64 - down) | low >> down;
+            whole += (uint64_t)(tail > tie) | ((uint64_t)(tail == tie) & whole);
+            if (__builtin_expect(whole > 999999999999999999ull, 0)) return 8;
+            *out = (int64_t)((whole ^ sign) - sign);
+            return 0;
+        }
+        return be_from_odd_double(bits, price_scale, out);
     }
 
     /* magnitude / 10^scale, magnitude <= 2^127. */

@@ -119,6 +119,7 @@ cdef struct Plan:
     uint8_t* text           # what ``symbols`` point into
     uint64_t lacks          # where nothing is read: MISSING_FIELD in the byte of each slot
     WideMid mid             # of a price between two sides; else NULL
+    bint usual              # it is two names, a time, a double: see read_usual
 
 
 cdef struct Fields:

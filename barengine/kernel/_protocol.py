@@ -125,6 +125,24 @@ class RecordBatch:
     """Set when the topic stamps LogAppendTime: then it is every record's timestamp."""
 
 
+class BatchHeader(NamedTuple):
+    """Where a batch of a fetch ends, and what it says of itself; see ``_pure_fetched``."""
+
+    stop: int
+    """The byte behind it."""
+    magic: int
+    """Its format; what follows the base offset is of format 2 alone."""
+    crc: int
+    attributes: int
+    base_offset: int
+    next_offset: int
+    """Where the log goes on behind it; not always the last record's offset + 1 (compaction)."""
+    base_time_ms: int
+    max_time_ms: int
+    producer_id: int
+    records: int
+
+
 class Reject(NamedTuple):
     """A record that went into no window, as it must be written to tick_late or tick_dead."""
 

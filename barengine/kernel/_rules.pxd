@@ -4,10 +4,10 @@ Bucket ends are multiples of the period, so ``end <= floor(clock - grace)`` is d
 ``end <= clock - grace``, without a division.
 """
 
-from libc.stdint cimport INT64_MAX, INT64_MIN, int64_t, uint32_t
+from libc.stdint cimport INT64_MAX, INT64_MIN, int64_t, uint32_t, uint64_t
 
 from barengine.kernel._program cimport SIZE_RANGE, Fields
-from barengine.kernel._lookup cimport find_series
+from barengine.kernel._lookup cimport find_series, guessed_series
 from barengine.kernel._store cimport (
     IS_DIRTY,
     IS_DUE,
@@ -144,7 +144,7 @@ cdef inline Window* find_window(
     cdef uint32_t at = series.newest
     if likely(at != NONE):
         window = window_at(st, at)
-        if likely(time >= window.bar.start and time < window.bar.start + st.rules.period):
+        if likely(<uint64_t>time - <uint64_t>window.bar.start < <uint64_t>st.rules.period):
             start[0] = window.bar.start
             place[0] = at
             return window
@@ -158,20 +158,22 @@ cdef inline Window* find_window(
 
 
 cdef inline int take_tick(
-    Store* st, const Fields* tick, uint32_t hash, int64_t offset, int64_t wall, bint replay,
-    Late* out,
+    Store* st, const Fields* tick, uint32_t hash, uint32_t guess, int64_t offset, int64_t wall,
+    bint replay, Late* out,
 ) noexcept nogil:
     """Rules 4 to 6: ACCEPTED, LATE_… (replay: without a trace), SIZE_RANGE or NO_MEMORY."""
-    cdef uint32_t index = 0
+    cdef uint32_t index = guess
     cdef uint32_t place = NONE
     cdef int64_t start = 0
     cdef int64_t end, stored, clock, begin
     cdef int answer = ACCEPTED
-    cdef Series* series = find_series(st, tick.names[0], tick.names[1], hash, &index)
+    cdef Series* series = guessed_series(st, tick.names[0], tick.names[1], &index)
     cdef Broker* broker
     cdef Window* window
     if unlikely(series == NULL):
-        return NO_MEMORY
+        series = find_series(st, tick.names[0], tick.names[1], hash, &index)
+        if series == NULL:
+            return NO_MEMORY
     broker = &st.brokers[series.broker]
     window = find_window(st, series, tick.time, &start, &place)
     if unlikely(st.ask_hours != NULL) and not replay:

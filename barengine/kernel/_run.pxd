@@ -3,10 +3,10 @@
 Plans come here proven whole (_plans.prepare): the words can be trusted, the value never is.
 """
 
-from libc.stdint cimport int32_t, int64_t, uint64_t
+from libc.stdint cimport int32_t, int64_t, uint8_t, uint64_t
 
 from barengine.kernel._extras cimport midpoint, store_else
-from barengine.kernel._names cimport is_utf8, named
+from barengine.kernel._names cimport Name, is_ascii, is_utf8, named, named_before
 from barengine.kernel._program cimport (
     KIND_DOUBLE,
     KIND_NAME,
@@ -24,7 +24,9 @@ from barengine.kernel._program cimport (
     OP_SKIP_FIXED,
     OP_SKIP_VARINT,
     OP_UNION,
+    SLOT_BROKER,
     SLOT_PRICE,
+    SLOT_SYMBOL,
     SLOT_TIME,
     STORE_AS,
     STORE_ELSE,
@@ -48,9 +50,14 @@ from barengine.kernel._wire cimport (
     likely,
     read_bytes,
     read_varint,
+    take_size,
     take_varint,
     unlikely,
 )
+
+
+cdef enum:
+    USUAL_WORDS = 21  # of a usual plan: four STOREs and an END
 
 
 cdef inline int next_item(const Cursor* c, Frame* frame) noexcept nogil:
@@ -106,12 +113,6 @@ cdef inline int skip(Cursor* c, const int32_t* words, int32_t pc, Frame* frame) 
             return NOWHERE
         c.p += n
         return pc + 2
-    elif op == OP_UNION:
-        if unlikely(not read_varint(c, &n) or n < 0 or n >= words[pc + 1]):
-            return NOWHERE
-        return words[pc + 2 + n]
-    elif op == OP_JUMP:
-        return words[pc + 1]
     elif op == OP_BLOCKS:
         return enter_block(c, words, pc, frame)
     return next_item(c, frame)
@@ -140,24 +141,68 @@ cdef inline int store_rarely(
     return pc + 5
 
 
+cdef inline bint is_usual(const int32_t* words) noexcept nogil:
+    """Whether a plan of USUAL_WORDS is two names, a time, a double as the price, in this order."""
+    return (
+        words[0] == words[5] == STORE_AS + KIND_NAME
+        and words[1] + words[6] == SLOT_BROKER + SLOT_SYMBOL
+        and words[1] != words[6]
+        and words[10] == STORE_AS + KIND_TIME
+        and words[15] == STORE_AS + KIND_DOUBLE
+        and words[20] == OP_END
+    )
+
+
+cdef inline bint read_name(Cursor* c, const uint8_t* readable, Name* out) noexcept nogil:
+    """A name as most are, in ASCII."""
+    cdef Bytes content
+    if unlikely(not read_bytes(c, &content)):
+        return False
+    out[0] = named_before(content, readable)
+    return is_ascii(out[0])
+
+
+cdef inline bint read_usual(
+    const Plan* plan, Cursor c, const uint8_t* readable, int32_t price_scale, Fields* out
+) noexcept nogil:
+    """What run_plan does, in one line for the plan of most topics and values without a fault.
+
+    False: run_plan must read the value, and tell what is wrong with it.
+    """
+    cdef const int32_t* words = plan.words
+    cdef int64_t n = 0
+    out.size = NO_SIZE
+    out.touch = TOUCH_BOTH
+    return (
+        likely(read_name(&c, readable, &out.names[words[1]]))
+        and likely(read_name(&c, readable, &out.names[words[6]]))
+        and likely(take_varint(&c.p, c.end, &n))
+        and likely(to_time(n, words[13], &out.time) == 0)
+        and likely(read_double(&c, price_scale, &out.price) == 0)
+        and likely(c.p == c.end)
+    )
+
+
 cdef inline int run_plan(
-    const Plan* plan, Cursor c, int32_t price_scale, WidePrice wide, Fields* out
+    const Plan* plan, Cursor c, const uint8_t* readable, int32_t price_scale, WidePrice wide,
+    Fields* out,
 ) except -1 nogil:
     """Read one value. 0, or why it is no tick; -1 with a Python exception from ``wide``.
 
-    What most schemas have is done here. For the rest the cursor is copied: one whose address is
-    passed on could not live in registers.
+    Up to ``readable`` goes the payload that the value is part of. What most schemas have is done
+    here. For the rest the cursor is copied: one whose address is passed on could not live in
+    registers.
     """
     cdef Frame frame
     cdef Cursor copy
     cdef Bytes content
     cdef const int32_t* words = plan.words
+    cdef uint64_t lacks = plan.lacks
     cdef int32_t pc = 0
     cdef int32_t op
     cdef int answer
     cdef int64_t n = 0
     frame.depth = 0
-    frame.lacks = plan.lacks
     out.time = 0
     out.size = NO_SIZE
     out.touch = TOUCH_BOTH
@@ -167,27 +212,34 @@ cdef inline int run_plan(
             n = words[pc + 1]
             if unlikely(not read_bytes(&c, &content)):
                 return UNDECODABLE
-            out.names[n] = named(content)
+            out.names[n] = named_before(content, readable)
             if unlikely(not is_utf8(out.names[n])):
                 return UNDECODABLE
-            frame.lacks = noted(frame.lacks, <int32_t>n, 0)
+            lacks = noted(lacks, <int32_t>n, 0)
             pc += 5
         elif likely(op == STORE_AS + KIND_TIME):
             if unlikely(not take_varint(&c.p, c.end, &n)):
                 return UNDECODABLE
             answer = to_time(n, words[pc + 3], &out.time)
-            frame.lacks = noted(frame.lacks, SLOT_TIME, answer)
+            lacks = noted(lacks, SLOT_TIME, answer)
             pc += 5
         elif likely(op == STORE_AS + KIND_DOUBLE):
             answer = read_double(&c, price_scale, &out.price)
             if unlikely(answer == UNDECODABLE):
                 return UNDECODABLE
-            frame.lacks = noted(frame.lacks, SLOT_PRICE, answer)
+            lacks = noted(lacks, SLOT_PRICE, answer)
             pc += 5
+        elif likely(op == OP_UNION):
+            if unlikely(not take_size(&c.p, c.end, &n) or n < 0 or n >= words[pc + 1]):
+                return UNDECODABLE
+            pc = words[pc + 2 + n]
+        elif likely(op == OP_JUMP):
+            pc = words[pc + 1]
         elif likely(op == OP_END):
             break
         else:
             copy = c
+            frame.lacks = lacks
             if op >= STORE_ELSE:
                 pc = store_else(plan, &copy, pc, price_scale, wide, &frame, out)
             elif op >= STORE_AS:
@@ -197,10 +249,11 @@ cdef inline int run_plan(
             if unlikely(pc < 0):
                 return UNDECODABLE
             c = copy
+            lacks = frame.lacks
     if unlikely(c.p != c.end):
         return UNDECODABLE
-    if likely(frame.lacks == 0):
+    if likely(lacks == 0):
         if unlikely(plan.mid != NULL):
             return midpoint(plan, &frame.sides[0], &frame.sides[1], price_scale, &out.price)
         return 0
-    return (frame.lacks >> (first_bit(frame.lacks) & ~7)) & 0xFF  # the first slot's
+    return (lacks >> (first_bit(lacks) & ~7)) & 0xFF  # the first slot's

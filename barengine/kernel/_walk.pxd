@@ -5,7 +5,7 @@ on what earlier records do to the table, and meanwhile the memory that a tick ne
 its way: a series lies behind four loads, each of which needs the one before.
 """
 
-from libc.stdint cimport int32_t, int64_t, uint32_t, uint64_t
+from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
 
 from barengine.kernel._batch cimport (
     AT_SCHEMA,
@@ -32,7 +32,7 @@ from barengine.kernel._rules cimport (
     larger,
     take_tick,
 )
-from barengine.kernel._run cimport run_plan
+from barengine.kernel._run cimport read_usual, run_plan
 from barengine.kernel._schemas cimport BY_PLAN, SLOWLY, Schema, Schemas, find_schema
 from barengine.kernel._lookup cimport (
     prefetch_series,
@@ -100,7 +100,9 @@ cdef inline int check_tick(
     return 0
 
 
-cdef inline int decode(Store* st, Decoder* how, Walk* walk, Pending* one) except -1 nogil:
+cdef inline int decode(
+    Store* st, Decoder* how, Walk* walk, Pending* one, bint first
+) except -1 nogil:
     """Rule 2: 0, the reason why the record is no tick, NEED_SCHEMA or NEXT_GROUP."""
     cdef Cursor value
     cdef Schema* schema
@@ -122,10 +124,16 @@ cdef inline int decode(Store* st, Decoder* how, Walk* walk, Pending* one) except
         walk.need_schema = schema_id
         return NEED_SCHEMA
     if likely(schema.how == BY_PLAN):
-        reason = run_plan(&schema.plan, value, how.price_scale, how.wide, &one.tick)
+        reason = 0
+        if not schema.plan.usual or unlikely(
+            not read_usual(&schema.plan, value, walk.cursor.end, how.price_scale, &one.tick)
+        ):
+            reason = run_plan(
+                &schema.plan, value, walk.cursor.end, how.price_scale, how.wide, &one.tick
+            )
     elif schema.how == SLOWLY:
         # Its names live until the next slow decoding, and it may raise.
-        if walk.ahead_count > 0:
+        if not first:
             return NEXT_GROUP
         reason = how.slow(how.owner, schema_id, value, &one.tick)
     else:
@@ -140,39 +148,46 @@ cdef inline int decode(Store* st, Decoder* how, Walk* walk, Pending* one) except
 
 cdef inline int decode_group(Store* st, Decoder* how, Walk* walk) except -1 nogil:
     """Decode the next records into ``walk.ahead``; ON, or how the walk ends behind them."""
-    cdef Pending* one
-    cdef Cursor c = walk.cursor  # a copy can live in registers
-    walk.ahead_count = 0
-    walk.group.p, walk.group.count, walk.group.top = c.p, walk.count, walk.top
-    while walk.ahead_count < GROUP:
-        if unlikely(walk.count <= 0):
+    cdef Pending* one = walk.ahead
+    cdef Cursor c = walk.cursor  # copies can live in registers
+    cdef int64_t count = walk.count
+    cdef int64_t top = walk.top
+    cdef int end = ON
+    cdef const uint8_t* at
+    walk.group.p, walk.group.count, walk.group.top = c.p, count, top
+    while one < walk.ahead + GROUP:
+        if unlikely(count <= 0):
             walk.next_offset = walk.stop
-            return AT_STOP if c.p == c.end else MALFORMED
-        one = &walk.ahead[walk.ahead_count]
-        walk.cursor.p = c.p
+            end = AT_STOP if c.p == c.end else MALFORMED
+            break
+        at = c.p
         prefetch(c.p + AHEAD)
         if unlikely(not read_record(&c, &one.record)):
-            return MALFORMED
+            end = MALFORMED
+            break
         one.offset = plus(walk.base_offset, one.record.offset_delta)
-        walk.count -= 1
-        walk.top = larger(walk.top, one.offset)
+        top = larger(top, one.offset)
+        count -= 1
         if unlikely(one.offset < walk.start):
             continue
         if unlikely(walk.skip_count != 0) and is_skipped(walk, one.offset):
             continue
         if unlikely(one.offset >= walk.stop):
             walk.next_offset = walk.stop
-            return AT_STOP
-        one.reason = decode(st, how, walk, one)
+            end = AT_STOP
+            break
+        one.reason = decode(st, how, walk, one, one == walk.ahead)
         if unlikely(one.reason == NEED_SCHEMA):
             walk.next_offset = one.offset
-            return AT_SCHEMA
+            end = AT_SCHEMA
+            break
         if unlikely(one.reason == NEXT_GROUP):
-            walk.count += 1
-            return ON
-        walk.ahead_count += 1
-    walk.cursor.p = c.p
-    return ON
+            c.p, count = at, count + 1
+            break
+        one += 1
+    walk.ahead_count = one - walk.ahead
+    walk.cursor.p, walk.count, walk.top = c.p, count, top
+    return end
 
 
 cdef inline bint reject(
@@ -216,7 +231,7 @@ cdef inline bint apply(Store* st, Walk* walk, const Pending* one) noexcept nogil
             reason = FUTURE
         else:
             reason = take_tick(
-                st, &one.tick, one.hash, one.offset, walk.wall, walk.replay, &missed
+                st, &one.tick, one.hash, one.guess, one.offset, walk.wall, walk.replay, &missed
             )
             if likely(reason == ACCEPTED):
                 walk.accepted += 1
@@ -237,10 +252,10 @@ cdef inline int apply_group(Store* st, Walk* walk) noexcept nogil:
     cdef int64_t at
     for at in range(walk.ahead_count):
         if likely(walk.ahead[at].reason == 0):
-            prefetch_series(st, walk.ahead[at].hash)
+            walk.ahead[at].guess = prefetch_series(st, walk.ahead[at].hash)
     for at in range(walk.ahead_count):
         if likely(walk.ahead[at].reason == 0):
-            prefetch_window(st, walk.ahead[at].hash)
+            prefetch_window(st, walk.ahead[at].guess)
     for at in range(walk.ahead_count):
         if unlikely(not apply(st, walk, &walk.ahead[at])):
             return OUT_OF_MEMORY

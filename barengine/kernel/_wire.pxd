@@ -54,6 +54,7 @@ cdef extern from *:
     {
         const uint8_t *p = *place;
         uint64_t word, ends;
+        int64_t rest;
         if (__builtin_expect(p < end && p[0] < 0x80, 1)) {
             *place = p + 1;
             *out = be_unzigzag(p[0]);
@@ -71,24 +72,57 @@ cdef extern from *:
             if (__builtin_expect(ends != 0, 1)) {
                 *place = p + (__builtin_ctzll(ends) >> 3) + 1;
                 /* Keeps the bits below the byte that ends it, and those of that byte; then eight
-                   groups of 7 bits, one in each byte, become one number of 56. */
-                word &= ends ^ (ends - 1);
-                word = (word & 0x007F007F007F007Full) | ((word & 0x7F007F007F007F00ull) >> 1);
-                word = (word & 0x00003FFF00003FFFull) | ((word & 0x3FFF00003FFF0000ull) >> 2);
-                word = (word & 0x000000000FFFFFFFull) | ((word & 0x0FFFFFFF00000000ull) >> 4);
+                   groups of 7 bits, one in each byte, become one number of 56: of each pair the
+                   upper one moves down to the lower, which is taking the difference away. */
+                word &= (ends ^ (ends - 1)) & 0x7F7F7F7F7F7F7F7Full;
+                word -= (word & 0x7F007F007F007F00ull) >> 1;
+                word -= ((word & 0x3FFF00003FFF0000ull) >> 2) * 3;
+                word = (word & 0xFFFFFFFFull) | (word >> 32 << 28);
                 *out = be_unzigzag(word);
                 return 1;
             }
         }
-        p = be_long_varint(p, end, out);
+        /* By way of a local: where ``out`` points to can live in a register then. */
+        p = be_long_varint(p, end, &rest);
         if (p == NULL) return 0;
         *place = p;
+        *out = rest;
+        return 1;
+    }
+
+    /* The same for a size, which seldom is above 8191, and below 0 only as the -1 of null. */
+    static inline __attribute__((always_inline)) int be_take_size(
+        const uint8_t **place, const uint8_t *end, int64_t *out)
+    {
+        const uint8_t *p = *place;
+        int64_t rest;
+        if (__builtin_expect(p < end && !(p[0] & 0x81), 1)) {
+            *place = p + 1;
+            *out = p[0] >> 1;
+            return 1;
+        }
+        if (p < end && p[0] == 1) {
+            *place = p + 1;
+            *out = -1;
+            return 1;
+        }
+        if (end - p >= 2 && !(p[0] & 1) && p[1] < 0x80) {
+            *place = p + 2;
+            *out = (p[0] & 0x7F) >> 1 | p[1] << 6;
+            return 1;
+        }
+        p = be_long_varint(p, end, &rest);
+        if (p == NULL) return 0;
+        *place = p;
+        *out = rest;
         return 1;
     }
     """
     const uint8_t* long_varint "be_long_varint"(
         const uint8_t* p, const uint8_t* end, int64_t* out) noexcept nogil
     bint take_varint "be_take_varint"(
+        const uint8_t** place, const uint8_t* end, int64_t* out) noexcept nogil
+    bint take_size "be_take_size"(
         const uint8_t** place, const uint8_t* end, int64_t* out) noexcept nogil
     uint64_t little64 "be_little64"(uint64_t word) noexcept nogil
     uint32_t little32 "be_little32"(uint32_t word) noexcept nogil
@@ -138,7 +172,7 @@ cdef inline bint read_varint(Cursor* c, int64_t* out) noexcept nogil:
 cdef inline bint read_bytes(Cursor* c, Bytes* out) noexcept nogil:
     """A length varint and that many bytes; False for a negative or overlong length."""
     cdef int64_t n = 0
-    if unlikely(not take_varint(&c.p, c.end, &n) or n < 0 or n > c.end - c.p):
+    if unlikely(not take_size(&c.p, c.end, &n) or n < 0 or n > c.end - c.p):
         return False
     out.p = c.p
     out.n = n
@@ -149,11 +183,12 @@ cdef inline bint read_bytes(Cursor* c, Bytes* out) noexcept nogil:
 cdef inline bint read_nullable(Cursor* c, Bytes* out) noexcept nogil:
     """The same, where a length of -1 stands for null."""
     cdef int64_t n = 0
-    if unlikely(not read_varint(c, &n) or n < -1 or n > c.end - c.p):
+    if unlikely(not take_size(&c.p, c.end, &n) or n < -1 or n > c.end - c.p):
         return False
     out.p = c.p
     out.n = n
-    c.p += n if n > 0 else 0
+    if likely(n > 0):
+        c.p += n
     return True
 
 
@@ -176,7 +211,7 @@ cdef inline bint read_record(Cursor* c, Record* out) noexcept nogil:
     """The next record of a payload; False where it breaks off or contradicts itself."""
     cdef Cursor body
     cdef int64_t n = 0
-    if unlikely(not read_varint(c, &n) or n <= 0 or n > c.end - c.p):
+    if unlikely(not take_size(&c.p, c.end, &n) or n <= 0 or n > c.end - c.p):
         return False
     body.p = c.p + 1  # behind the attributes
     body.end = c.p + n

@@ -21,7 +21,7 @@ from tests.processes import PATIENCE_S, eventually
 
 ROOT: Final = Path(__file__).parents[2]
 _MORTAL: Final = (sys.executable, "-I", "-S", str(Path(__file__).with_name("mortal.py")))
-HTTP_S: Final = 10.0  # bounds one request to a process that may be stopped
+HTTP_S: Final = PATIENCE_S  # bounds one request to a process that may be stopped
 TAIL_LINES: Final = 40
 KERNEL: Final = "BARENGINE_KERNEL"
 RUN: Final = ("-m", "barengine", "run")

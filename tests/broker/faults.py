@@ -4,11 +4,11 @@ It is the ordinary ``barengine run`` with one function replaced. It breaks the K
 is reached (the first, if none is given), by whichever partition. DEADLY, ON_THE_WIRE and CLOSING
 steps kill the process as ``kill -9`` does, those ON_THE_WIRE when the request is in the socket and
 the answer is not there yet. ``lost_answer`` loses the broker's answer to a commit that has
-succeeded, ``freeze`` stops the process as SIGSTOP does between the two, ``slow`` makes each batch
-of ticks a hard piece of work. The ``rival`` steps let another owner run a partition between its
-revocation and its return: one that commits, one that goes before it has committed, and one that
-hangs with a transaction open. ``overtaken`` steps let one commit while the state is being read.
-With ``patient`` nothing breaks.
+succeeded, ``freeze`` stops the process as SIGSTOP does between the two, ``freeze_behind`` so before
+it takes ticks, ``slow`` makes each batch of them a hard piece of work. The ``rival`` steps let
+another owner run a partition between its revocation and its return: one that commits, one that
+goes before it has committed, and one that hangs with a transaction open. ``overtaken`` steps let
+one commit while the state is being read. With ``patient`` and ``unhurried`` nothing breaks.
 
     fence -> read state -> seek -> replay [L, C) -> ... -> begin -> produce -> commit
      |   ^ after_fence            ^ in_replay             ^     ^     |      ^   |    ^
@@ -42,6 +42,7 @@ from barengine.engine.partition import PartitionEngine
 from barengine.engine.state import PartitionRecord, partition_record
 from barengine.kafka.output import OutRecord, PrebuiltBatch, build_records
 from barengine.kafka.sink import OutBatch
+from barengine.service import commits as commits_module
 from barengine.service import group_offset, recovery, task
 from barengine.service import look as look_module
 from barengine.service.commits import Committer
@@ -52,6 +53,9 @@ from tests.processes import PATIENCE_S
 
 SLOW_S: Final = 0.03
 """librdkafka sends batches of 10 000: a million ticks take three seconds more."""
+
+UNHURRIED_S: Final = 40.0
+"""From one commit without bars to the next: longer than a test may stand still."""
 
 _ENGINE: Final[Any] = PartitionEngine
 _CONNECTION: Final[Any] = AIOKafkaConnection
@@ -147,6 +151,18 @@ def _work_slowly(nth: int = 1) -> None:
     _ENGINE.feed = slow
 
 
+def _freeze_behind(nth: int = 1) -> None:
+    """Stop once, before the nth feed."""
+    original, due = _ENGINE.feed, _only(nth)
+
+    def broken(*args: Any) -> Any:
+        if due():
+            os.kill(os.getpid(), signal.SIGSTOP)
+        return original(*args)
+
+    _ENGINE.feed = broken
+
+
 def _freeze_with_bars(nth: int = 1) -> None:
     """Stop once, in the nth transaction that holds bars, when they are written."""
     send, commit, due = AIOKafkaProducer.send_batch, AIOKafkaProducer.commit_transaction, _only(nth)
@@ -170,6 +186,11 @@ def _freeze_with_bars(nth: int = 1) -> None:
 def _look_patiently(_: int = 1) -> None:
     """The look at the end of the state may take long, on a machine that is busy."""
     look_module.UNMOVED_S = PATIENCE_S  # type: ignore[misc]
+
+
+def _commit_seldom(_: int = 1) -> None:
+    """What was read a moment ago is not committed yet, on a machine that is busy."""
+    commits_module._PROGRESS_S = UNHURRIED_S  # type: ignore[misc]
 
 
 def _meet_a_rival(*, commits: bool = False, hangs: bool = False) -> None:
@@ -265,7 +286,9 @@ STEPS: Final[dict[str, Callable[..., None]]] = {
     "lost_answer": _lose_the_answer,
     "freeze": _freeze_with_bars,
     "slow": _work_slowly,
+    "freeze_behind": _freeze_behind,
     "patient": _look_patiently,
+    "unhurried": _commit_seldom,
     "rival_commits": lambda _: _meet_a_rival(commits=True),
     "rival_goes": lambda _: _meet_a_rival(),
     "rival_hangs": lambda _: _meet_a_rival(hangs=True),

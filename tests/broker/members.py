@@ -14,6 +14,8 @@ from barengine.kafka.source import Source
 from tests.processes import PATIENCE_S
 
 POLL_S = 0.1
+SESSION_MS = 60_000  # who loses it would have to be told again where to read
+BEAT_MS = 500  # a rebalance is noticed as soon as in a shorter session
 
 Read = tuple[int, int, bytes | None]
 """Partition, offset and value of a record."""
@@ -32,8 +34,10 @@ class Member:
             group,
             on_assigned=self._on_assigned,
             on_revoked=self._on_revoked,
-            **options,
+            **{"session_timeout_ms": SESSION_MS} | options,
         )
+        beat_ms = min(self.source._options["heartbeat_interval_ms"], BEAT_MS)
+        self.source._options["heartbeat_interval_ms"] = beat_ms
 
     def _on_assigned(self, partitions: set[int]) -> None:
         self.assigned.append(partitions)

@@ -34,6 +34,8 @@ ALL: Final[Kinds] = frozenset()
 """Every connection, whatever it has carried."""
 
 _CHUNK: Final = 16 * 1024
+_BEAT_S: Final = 0.1
+_STALL_S: Final = 2.0  # nobody gives a connection up sooner; a machine that is busy takes less
 _LINGER_0: Final = struct.pack("ii", 1, 0)
 """Closing such a socket sends a reset."""
 
@@ -115,6 +117,9 @@ class Proxy:
         """How many there have been."""
         self.held = self.delayed = self.throttled = 0
         """How many pieces of data the weather has done that to."""
+        self.stood_still = False
+        """Whether this process, and with it the network, ever has, for so long that an engine may
+        have given its connections up."""
         self._target = target
         self._chance = chance
         self._weather = Weather()
@@ -177,6 +182,13 @@ class Proxy:
 
     async def _listen(self) -> None:
         self._server = await asyncio.start_server(self._accept, HOST, self.port)
+        self._work.add(asyncio.create_task(self._beat()))
+
+    async def _beat(self) -> None:
+        while True:
+            due = self._loop.time() + _BEAT_S
+            await asyncio.sleep(_BEAT_S)
+            self.stood_still = self.stood_still or self._loop.time() > due + _STALL_S
 
     async def _close(self) -> None:
         assert self._server is not None

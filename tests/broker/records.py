@@ -12,7 +12,7 @@ from confluent_kafka.admin import AdminClient, NewTopic
 from barengine.demo.records import InputRecord, OutputRecord
 from tests.processes import PATIENCE_S, eventually
 
-CALL_S: Final = 30.0  # bounds one call of a client, on a machine that is busy
+CALL_S: Final = PATIENCE_S  # bounds one call of a client, on a machine that is busy
 QUIET: Final = {"log_level": 0}  # a broker that a test kills is no news
 _POLL_S: Final = 0.2
 _COMING_UP: Final = (
@@ -111,7 +111,9 @@ def _producing(bootstrap: str, codec: str) -> dict[str, Any]:
     return {
         "bootstrap.servers": bootstrap,
         "compression.type": codec,
-        "linger.ms": 1000,  # a flush ends it: what is sent at once arrives at once, in one batch
+        # A flush ends it: what is sent at once arrives at once, in one batch, though this process
+        # stands still in between.
+        "linger.ms": 60_000,
         "delivery.report.only.error": True,
         "message.max.bytes": 64 * 1024 * 1024,
         "queue.buffering.max.kbytes": 1024 * 1024,

@@ -44,6 +44,10 @@ QUICK: Final = {
 }
 """The shortest windows and waits that may be set: nobody wants to wait for a test."""
 
+LONG_SESSION: Final = {"SESSION_TIMEOUT": "60s"}
+"""For an engine that must keep its partitions though it, or the broker, stands still for half a
+minute. One that is killed keeps them as long, unless it has a GROUP_INSTANCE_ID."""
+
 KEEP: Final = {"retention_ms": "-1"}
 """Replayed ticks are years old, and a broker deletes by record timestamp."""
 

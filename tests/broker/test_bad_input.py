@@ -10,6 +10,7 @@ import os
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from aiokafka import AIOKafkaProducer
@@ -21,12 +22,15 @@ from barengine.kafka.local import LocalKafka
 from barengine.kafka.output import PrebuiltBatch
 from barengine.kernel import EncodedRecords
 from tests.broker.engine_process import EngineProcess
-from tests.broker.records import CALL_S, QUIET, Record, produce
+from tests.broker.records import CALL_S, QUIET, Record, produce, write
 from tests.broker.scene import Scene
 from tests.broker.ticks import SECOND, START_MS, frame, tick, value, varint
 
 INPUT_LIMIT = 3 * 1024 * 1024
 BATCH_OVERHEAD = 61  # bytes of a record batch before its records
+IN_ONE_BATCH: dict[str, Any] = {"batch.size": INPUT_LIMIT}
+"""However large: between two of them a market may fall silent."""
+
 LATER = 100 * SECOND
 DAY_MS = 86_400 * SECOND
 
@@ -87,7 +91,8 @@ def letter_of(scene: Scene, engine: EngineProcess, broker: str, bad: Record) -> 
     """Send the record between two ticks, insist on their bar, and return its only dead letter."""
     good, again = tick(broker, "A", 0, 1.0), tick(broker, "A", 500, 2.0)
     # the last one closes the bar of the other two at once
-    scene.produce([good, bad, again, tick(broker, "A", LATER)])
+    records = [good, bad, again, tick(broker, "A", LATER)]
+    write(scene.bootstrap, scene.settings.input_topic, records, **IN_ONE_BATCH)
 
     [bar, *_] = scene.until_bars(engine, 1, broker)
     assert (bar["tick_count"], bar["open"], bar["close"]) == (2, 1, 2)
@@ -140,6 +145,7 @@ def test_metrics_count_dead_letters(scene: Scene, engine: EngineProcess) -> None
 
     letter_of(scene, engine, "counted", Record(None))
 
+    engine.until("the count", lambda: engine.metric(name, **reason) > before)
     assert engine.metric(name, **reason) == before + 1
 
 
@@ -219,7 +225,8 @@ def test_quarantine_says_when(scene: Scene, engine: EngineProcess) -> None:
     letter = letter_of(scene, engine, "prophet", future)
 
     assert (letter.header("reason"), letter.value) == (b"future", future.value)
-    assert engine.metric("barengine_quarantined_ticks_total", broker="prophet") == 1
+    name = "barengine_quarantined_ticks_total"
+    engine.until("the count", lambda: engine.metric(name, broker="prophet") == 1)
 
 
 def test_record_from_the_future(kafka_broker: LocalKafka, tmp_path: Path) -> None:

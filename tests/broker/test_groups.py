@@ -8,14 +8,14 @@ import pytest
 
 from tests.broker import faults
 from tests.broker.engine_process import RUN, EngineProcess
-from tests.broker.scene import Scene
+from tests.broker.scene import LONG_SESSION, Scene
 from tests.broker.ticks import SECOND, spread
 
 SYMBOLS = 400
 TASK_STATE = "barengine_task_state"
 OPEN_FOREVER = {"IDLE_TIMEOUT": "off", "GRACE": "1h"}
 """Nothing closes until a tick far ahead comes."""
-IN_TIME = {"SESSION_TIMEOUT": "30s"}
+IN_TIME = LONG_SESSION
 """A process is back before, on a machine that is busy."""
 
 

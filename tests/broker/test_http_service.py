@@ -12,7 +12,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from barengine.kafka.local import LocalKafka
 from tests.broker.engine_process import EngineProcess
 from tests.broker.records import Record
-from tests.broker.scene import Scene
+from tests.broker.scene import LONG_SESSION, Scene
 from tests.broker.ticks import SECOND, START_MS, tick
 
 NAMES = (
@@ -40,9 +40,10 @@ NAMES = (
 
 @pytest.fixture(scope="module")
 def scene(kafka_broker: LocalKafka, tmp_path_factory: pytest.TempPathFactory) -> Scene:
-    """One partition; windows wait for ticks, so that numbers stand still."""
+    """One partition, never lost; windows wait for ticks, so that numbers stand still."""
     folder = tmp_path_factory.mktemp("http")
-    return Scene(kafka_broker.bootstrap, folder, settings={"IDLE_TIMEOUT": "off"})
+    settings = {"IDLE_TIMEOUT": "off"} | LONG_SESSION
+    return Scene(kafka_broker.bootstrap, folder, settings=settings)
 
 
 @pytest.fixture(scope="module")

@@ -17,9 +17,9 @@ from confluent_kafka.admin import AdminClient, NewTopic
 
 from barengine.errors import LocalKafkaError
 from barengine.kafka.local import LocalKafka
-from tests.processes import eventually, is_gone
+from tests.processes import PATIENCE_S, eventually, is_gone
 
-CALL_S = 30.0  # bounds one call of a client, on a machine that is busy
+CALL_S = PATIENCE_S  # bounds one call of a client, on a machine that is busy
 PARENT = """
 import time
 from barengine.kafka.local import LocalKafka

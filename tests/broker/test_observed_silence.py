@@ -6,6 +6,7 @@ import asyncio
 
 from tests.broker.members import reader
 from tests.broker.records import Record, make_topic, write
+from tests.processes import PATIENCE_S
 
 FAST = {"fetch_max_wait_ms": 50}
 PAUSED_NS = 2_000_000_000  # several gaps: each counts half a second at most
@@ -82,7 +83,10 @@ async def test_no_silence_while_nobody_reads(bootstrap: str, topic_name: str) ->
     async with reader(bootstrap, topic_name, **FAST) as one:
         await one.until(lambda: one.source.observed_ns(0) > 0)
         write(bootstrap, topic_name, [Record(b"one")])
-        await asyncio.sleep(SOME_ANSWERS_S)  # the data arrives and waits
+        arrived = one.source._consumer._fetcher._records
+        async with asyncio.timeout(PATIENCE_S):
+            while not arrived:  # noqa: ASYNC110 - a dict of aiokafka, no event
+                await asyncio.sleep(0.01)
         told = one.source.observed_ns(0)
         await asyncio.sleep(SOME_ANSWERS_S)
         assert one.source.observed_ns(0) == told

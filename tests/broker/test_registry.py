@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -80,7 +81,10 @@ def test_several_schemas_in_one_topic(market: Registered, door: Door) -> None:
     assert market.scene.dead() == []
     ids = sorted(f"GET /schemas/ids/{schema_id(tick.value)}" for tick in [*ticks[:2], *ticks[3:]])
     asked = [path.replace(door.target.path, "") for path in door.asked]
-    assert sorted(path for path in asked if "/schemas/ids/" in path) == ids
+    asked = sorted(path for path in asked if "/schemas/ids/" in path)
+    if engine.events("registry_unavailable"):  # one that stands still is asked again
+        asked = sorted({*asked})
+    assert asked == ids
 
 
 SIDE: dict[str, Any] = {
@@ -121,7 +125,7 @@ def test_schemas_evolve_under_way(market: Registered, door: Door) -> None:
     with market.scene.engine() as engine:
         engine.until_ready()
         for number, schema in enumerate(EVOLUTION):
-            start = number * 10 * SECOND
+            start = number * LATER  # more than silence can close while this test waits
             market.scene.produce(
                 [
                     market.tick(start, number + 1, schema, size=7),
@@ -153,8 +157,9 @@ def test_unknown_schema_id(market: Registered, door: Door) -> None:
         first.kill9()
 
     door.hidden.clear()
+    # before it starts: where it finds nothing new, the time since the last tick was silence
+    scene.produce([market.tick(300, 3.0, EVOLVED), market.tick(LATER, 1.0)])
     with scene.engine() as second:
-        scene.produce([market.tick(300, 3.0, EVOLVED), market.tick(LATER, 1.0)])
         [bar, *_] = market.until_bars(second, 1)
 
     [letter] = scene.dead()
@@ -172,9 +177,9 @@ def test_schema_without_the_fields(market: Registered) -> None:
     scene.produce([market.tick(0, 1.0), bad, bad, market.tick(200, 2.0)])
 
     with scene.engine(IDLE_TIMEOUT="off") as first:
-        first.until_ready().until("the letters", lambda: len(scene.dead()) == 2)
+        counted = partial(first.metric, "barengine_dead_letters_total", reason="schema")
+        first.until_ready().until("the letters", lambda: counted() == 2)
         [said] = first.events("schema_without_ticks")
-        assert first.metric("barengine_dead_letters_total", reason="schema") == 2
         first.kill9()
     with scene.engine() as second:
         scene.produce([market.tick(LATER, 1.0)])

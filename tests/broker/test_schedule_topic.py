@@ -9,12 +9,13 @@ from contextlib import asynccontextmanager
 import pytest
 from aiokafka import AIOKafkaProducer
 
-from barengine.errors import ConfigurationError
+from barengine.errors import ConfigurationError, KafkaUnavailableError
 from barengine.kafka.client import ConnectionConfig
 from barengine.service.schedule_load import read_schedule
 from barengine.service.schedule_source import ScheduleSource, open_schedule
 from barengine.settings import Settings, load_settings
 from tests.broker.records import Record, make_topic, write
+from tests.processes import PATIENCE_S
 
 STOCKS = b"{zone: America/New_York, sessions: {mon-fri: {open: 09:30, close: 16:00}}}"
 NEW_YORK = "America/New_York"
@@ -42,12 +43,19 @@ async def following(bootstrap: str, topic: str) -> AsyncIterator[tuple[ScheduleS
     await source.close()
 
 
+async def changed(source: ScheduleSource) -> bool:
+    """Whether it is so now; a broker that is away is asked again."""
+    try:
+        return await source.poll()
+    except KafkaUnavailableError:
+        return False
+
+
 async def next_change(source: ScheduleSource) -> tuple[dict[str, str], str | None]:
     """Poll as the ticker does, until another schedule is in force; its zones and its default."""
-    for _ in range(600):
-        if await source.poll():
-            break
-        await asyncio.sleep(0.05)
+    async with asyncio.timeout(PATIENCE_S):
+        while not await changed(source):  # noqa: ASYNC110 - it is asked, and tells nobody
+            await asyncio.sleep(0.05)
     schedule = source.current
     return {name: market.zone for name, market in schedule.markets.items()}, schedule.default
 

@@ -352,7 +352,7 @@ async def test_a_static_member_comes_back_to_its_partitions(
     make_topic(bootstrap, topic_name, 2)
     async with member(bootstrap, topic_name, topic_name, group_instance_id="a") as other:
         await other.until_assigned(0, 1)
-        options = {"group_instance_id": "b", "session_timeout_ms": 30_000}
+        options = {"group_instance_id": "b"}
         async with member(bootstrap, topic_name, topic_name, **options) as one:
             await asyncio.gather(
                 other.until(lambda: len(other.assigned) > 1), one.until(lambda: bool(one.assigned))

@@ -259,7 +259,8 @@ def test_input_topic_made_anew(bootstrap: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize("end", [signal.SIGTERM, signal.SIGINT], ids=lambda s: s.name)
 def test_signal_ends_it_cleanly(bootstrap: str, tmp_path: Path, end: signal.Signals) -> None:
     """SIGTERM and Ctrl-C commit what is due and end with exit code 0, well within the budget."""
-    scene = Scene(bootstrap, tmp_path, settings={"COMMIT_INTERVAL": "5s"})
+    settings = {"COMMIT_INTERVAL": "5s", "IDLE_TIMEOUT": "off"}
+    scene = Scene(bootstrap, tmp_path, settings=settings)
     with scene.engine() as engine:
         engine.until_ready()
         engine.until("the first commit", lambda: scene.state().partition is not None)

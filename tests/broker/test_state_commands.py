@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.broker.mend import FAILED, MISCONFIGURED, brief, first_run, go_on, state
-from tests.broker.scene import Scene
+from tests.broker.scene import LONG_SESSION, Scene
 from tests.broker.ticks import tick
 
 
@@ -79,7 +79,7 @@ def test_wrong_arguments(bootstrap: str, tmp_path: Path, words: list[str], wrong
 
 def test_a_running_engine_is_left_alone(bootstrap: str, tmp_path: Path) -> None:
     """While a member is in the group nothing is done, and the engine goes on."""
-    scene = Scene(bootstrap, tmp_path)
+    scene = Scene(bootstrap, tmp_path, settings=LONG_SESSION)
     with scene.engine() as engine:
         engine.until_ready()
         for command in ("reset", "adopt"):

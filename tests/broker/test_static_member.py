@@ -23,7 +23,7 @@ async def hold(one: Member, polls: int) -> None:
 async def test_name_is_taken_over(bootstrap: str, topic_name: str) -> None:
     """A static member that another process has replaced ends, and leaves that one alone."""
     make_topic(bootstrap, topic_name, 1)
-    same = {"group_instance_id": "same", "session_timeout_ms": 1500}
+    same = {"group_instance_id": "same"}
     async with member(bootstrap, topic_name, topic_name, **same) as old:
         await old.until_assigned(0)
         async with member(bootstrap, topic_name, topic_name, **same) as new:

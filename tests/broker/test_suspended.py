@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from barengine.kafka.batches import HEADER, PREFIX
+from barengine.kernel import BATCH_HEADER, BATCH_PREFIX
 from tests.broker import faults
 from tests.broker.engine_process import EngineProcess
 from tests.broker.members import reader
@@ -43,10 +43,10 @@ async def producers(bootstrap: str, topic: str, partition: int) -> set[Producer]
 def producers_of(data: bytes) -> Iterator[Producer]:
     """The producer of each batch that is whole."""
     start = 0
-    while start + HEADER.size <= len(data):
-        header = HEADER.unpack_from(data, start)
+    while start + BATCH_HEADER.size <= len(data):
+        header = BATCH_HEADER.unpack_from(data, start)
         yield header[9], header[10]
-        start += PREFIX.size + header[1]
+        start += BATCH_PREFIX.size + header[1]
 
 
 def kept(engine: EngineProcess) -> set[int]:
@@ -100,8 +100,11 @@ def test_partition_that_goes_is_closed(bootstrap: str, tmp_path: Path) -> None:
             until_shared(first, second, partitions=PARTITIONS)
             [gone] = second.tasks()
 
-            states = [e["state"] for e in first.events("task") if e["partition"] == gone]
-            assert states[-3:] == ["suspended", "closing", "closed"]
+            def states() -> list[str]:
+                return [e["state"] for e in first.events("task") if e["partition"] == gone]
+
+            first.until("its end", lambda: states()[-1:] == ["closed"])
+            assert states()[-3:] == ["suspended", "closing", "closed"]
             assert first.events("closed_dirty") == []
 
 

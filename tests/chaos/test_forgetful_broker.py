@@ -17,6 +17,7 @@ from tests.broker.records import CALL_S, QUIET
 from tests.broker.scene import Scene
 from tests.broker.ticks import SECOND, spread
 from tests.chaos.storm import Chaos
+from tests.processes import eventually
 
 FORGETFUL: Final = {
     "transactional.id.expiration.ms": "2000",
@@ -51,7 +52,8 @@ def test_idle_until_its_ids_expire(forgetful: LocalKafka, chaos: Chaos, tmp_path
         first_part(scene, engine)
         scene.until_idle(engine)
         time.sleep(IDLE_S)
-        scene.produce(spread("b", 20, 10 * SECOND, 13 * SECOND, 100))
+        # later than all silence until then
+        scene.produce(spread("b", 20, 100 * SECOND, 103 * SECOND, 100))
         report = scene.finish(engine)
         errors = [fenced["error"] for fenced in engine.events("fenced")]
         assert any("InvalidProducerIdMapping" in error for error in errors), errors
@@ -79,7 +81,7 @@ def test_stopped_until_everything_expires(
         first.until("a group offset", lambda: group_offsets(scene)[0] > 0)
         assert first.terminate() == 0
     time.sleep(OFFSETS_EXPIRE_S)
-    assert group_offsets(scene) == [OFFSET_INVALID]
+    assert eventually(lambda: group_offsets(scene) == [OFFSET_INVALID])
 
     scene.produce(spread("b", 20, 2 * SECOND + 50, 13 * SECOND, 100))
     with scene.engine() as second:

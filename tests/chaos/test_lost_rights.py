@@ -88,7 +88,8 @@ def test_right_is_lost(name: str, guarded: Guarded, chaos: Chaos, tmp_path: Path
         scene.until_bars(engine, 3 * SYMBOLS)
         clerk.revoke(needed[name])
         scene.produce([LETTERS[name]] if name in LETTERS else [])
-        scene.produce(spread("b", SYMBOLS, 10 * SECOND, 13 * SECOND, 250))
+        # later than all silence until then
+        scene.produce(spread("b", SYMBOLS, 100 * SECOND, 103 * SECOND, 250))
         if name == "read state":  # nobody looks at it but after a rebalance
             others.enter_context(scene.engine())
         assert engine.exit_code() == MISCONFIGURED, engine.tail()

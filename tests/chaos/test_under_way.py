@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -32,11 +33,12 @@ def test_retention_passes_an_engine_that_is_behind(
     #   frozen at        ^
     scene = Scene(bootstrap, tmp_path)
     scene.produce([tick("b", "A", 0), tick("b", "A", SECOND)])
-    with scene.engine(IDLE_TIMEOUT="off", SESSION_TIMEOUT="30s") as engine:
+    with scene.engine(IDLE_TIMEOUT="off", SESSION_TIMEOUT="60s") as engine:
         engine.until_ready()
         engine.until("both are read", lambda: engine.total("position") == 2)
         engine.freeze()
-        scene.produce([tick("b", "A", 1100)])  # what the request on its way is answered with
+        # what the request on its way is answered with, if it comes while the broker still waits
+        scene.produce([tick("b", "A", 1100)])
         ends = end_offsets(bootstrap, scene.settings.input_topic)
         scene.produce([tick("b", "A", 3 * SECOND), tick("b", "A", 4 * SECOND)])
         scene.produce([tick("b", "A", 5 * SECOND)])
@@ -46,7 +48,7 @@ def test_retention_passes_an_engine_that_is_behind(
         assert engine.exit_code() == FAILED, engine.tail()
         said = engine.text()
     assert ends == {0: 3}
-    assert "has no offset 3: it lies outside of the log" in said
+    assert re.search("has no offset [23]: it lies outside of the log", said)
     assert "barengine state adopt --partition 0" in said
     assert "Traceback" not in said
 

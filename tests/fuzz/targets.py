@@ -29,9 +29,10 @@ from barengine.engine.state import (
 from barengine.engine.stored import StoredWindows
 from barengine.engine.turns import Turns
 from barengine.errors import CorruptBatchError, SchemaError, UnreadableStateError
-from barengine.kafka.batches import HEADER, read_batches
+from barengine.kafka.batches import read_batches
 from barengine.kafka.compression import CODECS
 from barengine.kernel import (
+    BATCH_HEADER,
     BlockForm,
     BookConfig,
     BrokerState,
@@ -150,8 +151,8 @@ def fetches(rng: Random) -> int:
     """Damaged answers of a broker, with the right CRC or a wrong one."""
     sent = sent_batch(0, _ticks(rng, 20), codec=rng.choice(CODECS))
     data = mutated(rng, sent, 4)
-    if rng.random() < 0.7 and len(data) >= HEADER.size:
-        data = with_body(data, data[HEADER.size :])
+    if rng.random() < 0.7 and len(data) >= BATCH_HEADER.size:
+        data = with_body(data, data[BATCH_HEADER.size :])
     try:
         for read in read_batches(data, ((1, 0),), 0):
             if read.batch is not None:

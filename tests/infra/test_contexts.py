@@ -11,7 +11,7 @@ import pytest
 from confluent_kafka.admin import AdminClient
 
 from tests.broker.records import CALL_S, QUIET, read_messages
-from tests.broker.scene import Scene
+from tests.broker.scene import LONG_SESSION, Scene
 from tests.broker.ticks import SECOND, spread
 from tests.infra.commands import HISTORY, apply, history, infra
 
@@ -27,7 +27,7 @@ _TEXT: Final = struct.Struct(">hh")
 def scenes(bootstrap: str, tmp_path: Path) -> list[Scene]:
     """Both, made by infra at the same settings: group, topics and instance have the same names."""
     run = uuid.uuid4().hex[:6]
-    given = {"AUTO_CREATE_TOPICS": "off", "GROUP_INSTANCE_ID": "one"}
+    given = {"AUTO_CREATE_TOPICS": "off", "GROUP_INSTANCE_ID": "one"} | LONG_SESSION
     both = []
     for name in NAMES:
         settings = {**given, "CONTEXT": f"{name}-{run}"}
@@ -57,7 +57,8 @@ def test_two_contexts_never_meet(bootstrap: str, scenes: list[Scene]) -> None:
         one.kill9()
         with trading.engine() as again:
             again.until_ready()
-            trading.produce(spread("b", 4, 10 * SECOND, 13 * SECOND, 250, PARTITIONS))
+            # later than all silence until then, of nobody being there, too
+            trading.produce(spread("b", 4, 100 * SECOND, 103 * SECOND, 250, PARTITIONS))
             trading.until_bars(again, 24)
             analytics.until_bars(other, 30)
             for scene, engine, name in zip(scenes, (again, other), NAMES, strict=True):

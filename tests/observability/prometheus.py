@@ -26,7 +26,6 @@ CACHE: Final = ROOT / ".tools"
 PACKAGE: Final = "prometheus"
 PROMTOOL: Final = "promtool"
 _FETCH_S: Final = 170.0
-_CALL_S: Final = 10.0
 
 
 def program(name: str) -> Path:
@@ -146,7 +145,7 @@ class Prometheus:
 
     def _ready(self) -> bool:
         try:
-            with urllib.request.urlopen(f"{self._url}/-/ready", timeout=_CALL_S):
+            with urllib.request.urlopen(f"{self._url}/-/ready", timeout=PATIENCE_S):
                 return True
         except OSError:
             return False
@@ -159,7 +158,7 @@ class Prometheus:
         """
         url = f"{self._url}/api/v1/{path}?{urllib.parse.urlencode(query)}"
         try:
-            with urllib.request.urlopen(url, timeout=_CALL_S) as answer:
+            with urllib.request.urlopen(url, timeout=PATIENCE_S) as answer:
                 return json.load(answer)["data"]
         except urllib.error.HTTPError as refused:
             with refused:
@@ -170,6 +169,23 @@ class Prometheus:
         """What an expression gives now."""
         found = self.ask("query", query=expression)["result"]
         return [Series(one["metric"], float(one["value"][1]), []) for one in found]
+
+    def found(self, expression: str) -> list[Series]:
+        """What an expression gives, as soon as it gives something.
+
+        A scrape that its target has not answered in time leaves nothing until the next one.
+
+        Raises:
+            AssertionError: it gives nothing.
+        """
+        series: list[Series] = []
+
+        def some() -> bool:
+            series[:] = self.query(expression)
+            return bool(series)
+
+        self.until(expression, some)
+        return series
 
     def query_range(self, expression: str, start: float, end: float, step_s: float) -> list[Series]:
         """What it gave from ``start`` to ``end``, in seconds since 1970."""

@@ -34,9 +34,13 @@ MENTIONS = re.compile(r"\{\{\s*(?:\$labels\.)?(\w+)\s*\}\}")
 
 def test_the_target_is_up(prometheus: Prometheus) -> None:
     """Prometheus reads the whole page without an error."""
-    [target] = prometheus.ask("targets")["activeTargets"]
-    assert (target["health"], target["lastError"]) == ("up", "")
-    assert target["labels"]["job"] == JOB
+
+    def target() -> Any:
+        [one] = prometheus.ask("targets")["activeTargets"]
+        return one
+
+    prometheus.until("up", lambda: target()["health"] == "up" and not target()["lastError"])
+    assert target()["labels"]["job"] == JOB
 
 
 def test_every_metric_of_the_code_arrives(prometheus: Prometheus) -> None:
@@ -57,7 +61,7 @@ def test_help_arrives_for_each_metric(prometheus: Prometheus) -> None:
 @pytest.mark.parametrize("record", [record["record"] for record in records()])
 def test_each_recording_rule_records(prometheus: Prometheus, record: str) -> None:
     """Where there is data, there is a series."""
-    assert prometheus.query(record)
+    prometheus.found(record)
 
 
 @pytest.mark.parametrize("alert", alerts(), ids=[alert["alert"] for alert in alerts()])
@@ -66,7 +70,7 @@ def test_each_alert_looks_at_something(prometheus: Prometheus, alert: dict[str, 
     found = list(selectors(alert["expr"]))
     assert found
     for name, matchers in found:
-        assert prometheus.query(name + matchers), name + matchers
+        prometheus.found(name + matchers)
 
 
 def test_rules_are_evaluated_without_errors(prometheus: Prometheus) -> None:
@@ -82,8 +86,7 @@ def test_each_query_of_the_dashboard_finds_data(
 ) -> None:
     """No panel is empty, and each legend's labels are there."""
     expression = asked(target, JOB).removesuffix(" > 0")  # such a panel hides what did not happen
-    series = prometheus.query(expression)
-    assert series, expression
+    series = prometheus.found(expression)
     for label in MENTIONS.findall(target["legendFormat"]):
         assert all(label in one.labels for one in series), label
 
@@ -113,4 +116,4 @@ def test_variables_of_the_dashboard_find_values(prometheus: Prometheus) -> None:
     assert [one["name"] for one in queries] == ["job", "context"]
     for one in queries:
         [(metric, label)] = re.findall(r"^label_values\((\w+), (\w+)\)$", one["definition"])
-        assert all(label in series.labels for series in prometheus.query(metric))
+        assert all(label in series.labels for series in prometheus.found(metric))

@@ -13,7 +13,7 @@ import pytest
 
 from barengine.errors import LocalKafkaError
 from barengine.kafka.local_process import SupervisedProcess, log_tail
-from tests.processes import eventually, is_gone
+from tests.processes import PATIENCE_S, eventually, is_gone
 
 SLEEP = [sys.executable, "-c", "import time; time.sleep(600)"]
 STUBBORN = """
@@ -118,7 +118,7 @@ def test_child_dies_with_its_supervisor(tmp_path: Path) -> None:
     supervisor.kill()
 
     assert eventually(lambda: is_gone(process.pid))
-    assert process.wait(30) == -signal.SIGKILL
+    assert process.wait(PATIENCE_S) == -signal.SIGKILL
     process.close(keep_folder=True)
 
 
@@ -173,7 +173,7 @@ def test_exit_code_and_output_of_a_child_that_ends_by_itself(tmp_path: Path) -> 
     command = [sys.executable, "-c", "print('out of luck', flush=True); raise SystemExit(7)"]
     process = SupervisedProcess(command, log, grace_s=5)
 
-    assert process.wait(30) == 7
+    assert process.wait(PATIENCE_S) == 7
     assert "out of luck" in log_tail(log)
     process.close(keep_folder=True)
 

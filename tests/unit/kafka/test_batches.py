@@ -7,8 +7,9 @@ import struct
 import pytest
 
 from barengine.errors import CorruptBatchError, KafkaUnavailableError
-from barengine.kafka.batches import BatchRead, end_of, read_batches
+from barengine.kafka.batches import BatchRead, read_batches
 from barengine.kafka.compression import CODECS
+from barengine.kernel import end_of
 from tests.unit.kafka.build import (
     CONTROL,
     LOG_APPEND_TIME,

@@ -18,11 +18,10 @@ from aiokafka.structs import BrokerMetadata
 from barengine.cli.loop import run_async
 from barengine.kafka.client import ConnectionConfig
 from barengine.kafka.patience import ANSWER_MS, answer_in_time
+from tests.processes import PATIENCE_S
 
 NODE: Final = 1
 METADATA: Final = 3
-LONG_S: Final = 5.0
-"""Much longer than any step here takes."""
 
 
 async def broker(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -68,7 +67,7 @@ def in_the_loop(test: Callable[..., Coroutine[Any, Any, None]]) -> Callable[...,
 
     @wraps(test)
     def run(**given: Any) -> None:
-        run_async(asyncio.wait_for(test(**given), LONG_S))
+        run_async(asyncio.wait_for(test(**given), PATIENCE_S))
 
     return run
 

@@ -14,6 +14,7 @@ from barengine.schedule import Schedule, parse_schedule
 from barengine.service import app as app_module
 from barengine.service.app import App
 from barengine.settings import load_settings
+from tests.processes import PATIENCE_S
 
 ROUND = "default: M\nmarkets: {M: {zone: UTC, sessions: 24h}}"
 
@@ -56,7 +57,7 @@ class Slow:
 
 
 async def until(done: Any) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE_S):
         while not done():  # noqa: ASYNC110 - counters, no events
             await asyncio.sleep(0.001)
 

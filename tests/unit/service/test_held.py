@@ -18,6 +18,7 @@ from barengine.service.allowance import Allowance
 from barengine.service.commits import Committer
 from barengine.service.pump import Pump
 from barengine.settings import load_settings
+from tests.processes import PATIENCE_S
 from tests.unit.engine.log import KNOWN_ID
 from tests.unit.engine.market import Market
 from tests.unit.engine.sim import SECOND
@@ -26,7 +27,6 @@ from tests.unit.kernel.build import TICK_PLAN
 from tests.unit.service.test_pump import Seat
 
 GRACE_S = 600
-HANGS_S = 20.0
 STEP = 100
 """Flat bars of a transaction."""
 
@@ -112,7 +112,7 @@ async def test_a_broker_that_is_held_in_replay_holds_nothing_back(market: Market
             await asyncio.sleep(0.001)
 
     work.append(asyncio.create_task(all_out()))
-    done, _ = await asyncio.wait(work, timeout=HANGS_S, return_when=asyncio.FIRST_COMPLETED)
+    done, _ = await asyncio.wait(work, timeout=PATIENCE_S, return_when=asyncio.FIRST_COMPLETED)
     for one in work:
         one.cancel()
     await asyncio.gather(*work, return_exceptions=True)

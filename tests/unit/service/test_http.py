@@ -12,6 +12,7 @@ from barengine.errors import ConfigurationError
 from barengine.service import http
 from barengine.service.http import HttpServer
 from barengine.service.metrics import Metrics
+from tests.processes import PATIENCE_S
 
 
 class Answers:
@@ -50,7 +51,7 @@ async def server(health: Answers) -> AsyncIterator[HttpServer]:
 @pytest.fixture
 async def client(server: HttpServer) -> AsyncIterator[httpx.AsyncClient]:
     url = f"http://127.0.0.1:{server.port}"
-    async with httpx.AsyncClient(base_url=url, trust_env=False) as client:
+    async with httpx.AsyncClient(base_url=url, trust_env=False, timeout=PATIENCE_S) as client:
         yield client
 
 
@@ -152,7 +153,7 @@ async def test_a_request_that_never_ends_is_cut(
     monkeypatch.setattr(http, "_CONNECTION_S", 0.05)
     reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
     writer.write(b"GET /livez HTTP/1.1\r\n")
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE_S):
         assert await reader.read() == b""
     writer.close()
 
@@ -170,7 +171,7 @@ async def test_a_client_that_does_not_read_is_cut(
         await loop.sock_connect(client, ("127.0.0.1", server.port))
         ask = b"GET /status HTTP/1.1\r\nHost: x\r\n\r\n"
         gone = False
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE_S):
             while not gone:  # until it is told that nobody is there any more
                 try:
                     await loop.sock_sendall(client, ask)
@@ -221,9 +222,15 @@ async def test_a_stopped_server_lets_its_port_go() -> None:
     await again.stop()
 
 
-async def test_stopping_does_not_wait_for_idle_clients(server: HttpServer) -> None:
+async def test_stopping_does_not_wait_for_idle_clients(
+    monkeypatch: pytest.MonkeyPatch, health: Answers
+) -> None:
     """A connection that is kept alive does not hold the process back."""
-    async with httpx.AsyncClient(trust_env=False) as client:
+    for name in ("_KEEP_ALIVE_S", "_CONNECTION_S"):  # whoever waited for it would wait too long
+        monkeypatch.setattr(http, name, 10 * int(PATIENCE_S))
+    server = HttpServer("127.0.0.1", 0, Metrics("", "1", "x"), health)
+    await server.start()
+    async with httpx.AsyncClient(trust_env=False, timeout=PATIENCE_S) as client:
         await client.get(f"http://127.0.0.1:{server.port}/livez")
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE_S):
             await server.stop()

@@ -13,9 +13,7 @@ from barengine.kafka.client import ConnectionConfig
 from barengine.kafka.state_reader import Record
 from barengine.service import look as look_module
 from barengine.service.look import Look
-
-LONG_S: Final = 5.0
-"""Much longer than any step here takes."""
+from tests.processes import PATIENCE_S
 
 STORED: Final[list[Record]] = [(b"k", b"v")]
 
@@ -59,7 +57,7 @@ async def test_a_look_that_fails_holds_up_nobody(
     reads = Reads(error)
     monkeypatch.setattr(look_module, "read_states", reads)
     look = Look(ConnectionConfig(), "state")
-    async with asyncio.timeout(LONG_S):
+    async with asyncio.timeout(PATIENCE_S):
         answered, waits = (asyncio.create_task(look.records(number, 0)) for number in range(2))
         await reads.begun.wait()
         behind = asyncio.create_task(look.records(2, 0))

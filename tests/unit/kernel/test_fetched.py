@@ -1,0 +1,104 @@
+"""Headers and LZ4 frames of a fetch: the compiled reader and its twin say the same of anything."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable
+from typing import Any, Final
+
+import cramjam
+import hypothesis.strategies as st
+from hypothesis import given
+
+from barengine.errors import CorruptBatchError
+from barengine.kernel import _fetched, _pure_fetched, end_of, header_at, lz4_frame
+
+LZ4: Final = cramjam.lz4.decompress_block_into
+WHOLE: Final = struct.pack(
+    ">qiibIhiqqqhii", 7, 59, 1, 2, 9, 0x10, 4, 1000, 2000, 3, 0, 0, 5
+) + bytes(10)
+OLD: Final = struct.pack(">qiib", 40, 20, 0, 1) + bytes(15)
+SHORT: Final = struct.pack(">qiib", 0, 20, 0, 2) + bytes(15)
+UNENDING: Final = struct.pack(">qiibIhi", 2**63 - 1, 59, 1, 2, 9, 0, 2**31 - 1) + bytes(44)
+PIECES: Final = (
+    WHOLE,
+    OLD,
+    SHORT,
+    UNENDING,
+    WHOLE[:30],
+    struct.pack(">qi", 3, -1) + bytes(60),
+    b"\0",
+)
+
+
+def test_the_compiled_ones_are_used() -> None:
+    """Where the kernel is built, its reader reads."""
+    assert header_at is _fetched.header_at
+    assert end_of is _fetched.end_of
+    assert lz4_frame is _fetched.lz4_frame
+
+
+def test_a_header() -> None:
+    """Every field, at its place."""
+    found = header_at(b"\0" + WHOLE, 1)
+    assert found == (72, 2, 9, 0x10, 7, 12, 1000, 2000, 3, 5)
+    assert found is not None
+    assert (found.stop, found.next_offset, found.records) == (72, 12, 5)
+
+
+def outcome(function: Callable[..., Any], *args: Any) -> Any:
+    """What comes of a call: its result, or the error and its text."""
+    try:
+        return function(*args)
+    except (CorruptBatchError, cramjam.DecompressionError, ValueError) as error:
+        return type(error), str(error)
+
+
+@given(st.data())
+def test_twins_find_the_same_headers(data: st.DataObject) -> None:
+    """In batches of every format, cut anywhere and damaged, from any byte on."""
+    fetch = bytearray(b"".join(data.draw(st.lists(st.sampled_from(PIECES), max_size=4))))
+    for _ in range(data.draw(st.integers(0, 4)) if fetch else 0):
+        place = data.draw(st.integers(0, min(len(fetch) - 1, 70)))
+        fetch[place] = data.draw(st.integers(0, 255))
+    whole = bytes(fetch)[: data.draw(st.integers(0, len(fetch)))]
+    for start in {0, data.draw(st.integers(0, len(whole) + 1))}:
+        found = outcome(header_at, whole, start)
+        assert found == outcome(_pure_fetched.header_at, whole, start)
+    offset = data.draw(st.integers(0, 2**62))
+    assert end_of(whole, offset) == _pure_fetched.end_of(whole, offset)
+
+
+@given(st.data())
+def test_twins_read_the_same_frames(data: st.DataObject) -> None:
+    """Of every shape that a client may write, then cut and damaged."""
+    checksum, linked = data.draw(st.booleans()), data.draw(st.booleans())
+    compressor = cramjam.lz4.Compressor(level=1, block_linked=linked, content_checksum=checksum)
+    compressor.compress(data.draw(st.binary(max_size=40_000)) * data.draw(st.integers(0, 5)))
+    frame = bytearray(compressor.finish())
+    for _ in range(data.draw(st.integers(0, 3))):
+        # Sizes and flags stand in front; damage elsewhere changes what a block unpacks to.
+        place = data.draw(st.one_of(st.integers(4, 14), st.integers(0, len(frame) - 1)))
+        frame[min(place, len(frame) - 1)] = data.draw(st.integers(0, 255))
+    part = memoryview(bytes(frame))[: data.draw(st.integers(len(frame) - 9, len(frame)))]
+    found = outcome(lz4_frame, part, LZ4)
+    wanted = outcome(_pure_fetched.lz4_frame, part, LZ4)
+    # which of several wrong blocks is told of is the library's business
+    assert found == wanted
+
+
+def test_blocks_as_they_are() -> None:
+    """A block that could not be made smaller is copied; one that is too large is no block."""
+    head, size = bytes.fromhex("04224d18604082"), 64 * 1024
+    for count, wanted in ((0, b""), (size, b"x" * size), (size + 1, None)):
+        block = (count | 1 << 31).to_bytes(4, "little") + b"x" * count
+        frame = memoryview(head + block + bytes(4))
+        assert lz4_frame(frame, LZ4) == _pure_fetched.lz4_frame(frame, LZ4) == wanted
+    assert lz4_frame(memoryview(head + bytes(4)), LZ4) is None
+
+
+def test_a_library_that_says_it_wrote_more_than_there_was_room_for() -> None:
+    """Nothing behind the room is ever given out."""
+    frame = memoryview(bytes.fromhex("04224d18604082") + b"\1\0\0\0x" + bytes(4))
+    for reader in (lz4_frame, _pure_fetched.lz4_frame):
+        assert outcome(reader, frame, lambda *_, **__: 256)[0] is ValueError
