@@ -13,7 +13,7 @@ FAR: Final = 20_000
 """Records waiting in the log beyond which whoever reads the bars waits for the catch-up to end, and
 not for the newest of them."""
 
-FAR_INTERVALS: Final = 5
+FAR_INTERVALS: Final = 3
 """Between two transactions then: each costs as much as ten thousand ticks, and the broker more."""
 
 
