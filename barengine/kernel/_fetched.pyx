@@ -6,7 +6,7 @@ from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
 from libc.stdint cimport int16_t, int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libc.string cimport memcpy
 
-from barengine.kernel._wire cimport load32
+from barengine.kernel._wire cimport big32, load32
 
 from barengine.errors import CorruptBatchError
 from barengine.kernel._fresh import Fresh
@@ -45,13 +45,10 @@ cdef struct Block:
     Py_ssize_t start
     Py_ssize_t size
     bint as_is
+    bint ends  # no block, but the end of the frame
 
 
 # -- big-endian numbers of a header ----------------------------------------------------------------
-
-cdef inline uint32_t big32(const uint8_t* p) noexcept nogil:
-    return <uint32_t>p[0] << 24 | <uint32_t>p[1] << 16 | <uint32_t>p[2] << 8 | p[3]
-
 
 cdef inline int64_t big64(const uint8_t* p) noexcept nogil:
     return <int64_t>(<uint64_t>big32(p) << 32 | big32(p + 4))
@@ -137,7 +134,7 @@ cdef inline Py_ssize_t largest_block(uint8_t number) noexcept nogil:
 cdef inline bint next_block(
     const uint8_t* p, Py_ssize_t size, Py_ssize_t* at, Py_ssize_t gap, Block* out
 ) noexcept nogil:
-    """The block at ``at``, of size 0 where the frame ends; False where it is not whole."""
+    """The block at ``at``, or the frame's end; False where it is not whole."""
     cdef uint32_t word
     if size - at[0] < 4:
         return False
@@ -145,7 +142,8 @@ cdef inline bint next_block(
     out.start = at[0] + 4
     out.size = word & ~LZ4_AS_IS
     out.as_is = word & LZ4_AS_IS != 0
-    if word == 0:
+    out.ends = word == 0
+    if out.ends:
         at[0] += 4
         return True
     if out.size > size - out.start or gap > size - out.start - out.size:
@@ -155,7 +153,7 @@ cdef inline bint next_block(
 
 
 cdef inline Py_ssize_t room_of(const Block* one, Py_ssize_t largest) noexcept nogil:
-    return largest if one.size >= largest else min(largest, one.size * LZ4_RATIO)
+    return min(largest, one.size * LZ4_RATIO)
 
 
 cdef Py_ssize_t room_for(
@@ -167,7 +165,7 @@ cdef Py_ssize_t room_for(
     cdef bint any_block = False
     cdef Block one
     while next_block(p, size, &at, gap, &one):
-        if one.size == 0 and not one.as_is:
+        if one.ends:
             at += 4 if p[4] & LZ4_CHECKSUM else 0
             return most if any_block and at == size else -1
         if one.as_is and one.size > largest:
@@ -219,7 +217,7 @@ cdef Py_ssize_t fill(
     cdef Py_ssize_t end = 0
     cdef Py_ssize_t room, written
     cdef Block one
-    while next_block(p, size, &at, gap, &one) and (one.size != 0 or one.as_is):
+    while next_block(p, size, &at, gap, &one) and not one.ends:
         room = room_of(&one, largest)
         if one.as_is:
             memcpy(out + end, p + one.start, <size_t>one.size)

@@ -248,6 +248,14 @@ cdef inline Series* new_name(
     return add_series(st, broker, symbol, hash, index)
 
 
+cdef inline Series* meant(Store* st, Series* one, uint32_t* index) noexcept nogil:
+    """The series of an entry, which may be a spelling of it; ``index`` is made to be its own."""
+    if unlikely(one.sizes & IS_ALIAS):
+        index[0] = <uint32_t>one.last_offset
+        return series_at(st, index[0])
+    return one
+
+
 cdef inline Series* find_series(
     Store* st, Name broker, Name symbol, uint32_t hash, uint32_t* index
 ) noexcept nogil:
@@ -258,10 +266,7 @@ cdef inline Series* find_series(
     cdef Series* one = known_series(st, broker, symbol, hash, index)
     if unlikely(one == NULL):
         return new_name(st, broker, symbol, hash, index)
-    if unlikely(one.sizes & IS_ALIAS):
-        index[0] = <uint32_t>one.last_offset
-        return series_at(st, index[0])
-    return one
+    return meant(st, one, index)
 
 
 # A tick's series lies behind four loads, each of which needs the one before: slot, series, name,
@@ -320,10 +325,7 @@ cdef inline Series* guessed_series(
     one = series_at(st, index[0])
     if unlikely(not is_series(one, broker, symbol)):
         return NULL
-    if unlikely(one.sizes & IS_ALIAS):
-        index[0] = <uint32_t>one.last_offset
-        return series_at(st, index[0])
-    return one
+    return meant(st, one, index)
 
 
 cdef inline Bytes broker_of(const Series* one) noexcept nogil:

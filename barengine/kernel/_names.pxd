@@ -112,16 +112,8 @@ cdef inline Words words_of(const uint8_t* p, int64_t n) noexcept nogil:
     return words
 
 
-cdef inline Name named(Bytes content) noexcept nogil:
-    cdef Name name
-    name.p = content.p
-    name.n = content.n
-    name.word = few_bytes(content.p, content.n) if likely(content.n <= WORD) else 0
-    return name
-
-
 cdef inline Name named_before(Bytes content, const uint8_t* end) noexcept nogil:
-    """The same, where everything up to ``end`` can be read."""
+    """A name, where everything up to ``end`` can be read."""
     cdef Name name
     name.p = content.p
     name.n = content.n
@@ -132,6 +124,11 @@ cdef inline Name named_before(Bytes content, const uint8_t* end) noexcept nogil:
         else:
             name.word = few_bytes(content.p, content.n)
     return name
+
+
+cdef inline Name named(Bytes content) noexcept nogil:
+    """A name, where nothing behind it can be read."""
+    return named_before(content, content.p + content.n)
 
 
 cdef inline bint is_ascii(Name text) noexcept nogil:

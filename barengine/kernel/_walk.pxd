@@ -43,7 +43,16 @@ from barengine.kernel._lookup cimport (
 )
 from barengine.kernel._sizes cimport counts
 from barengine.kernel._store cimport Store, plus
-from barengine.kernel._wire cimport Bytes, Cursor, Record, likely, prefetch, read_record, unlikely
+from barengine.kernel._wire cimport (
+    Bytes,
+    Cursor,
+    Record,
+    big32,
+    likely,
+    prefetch,
+    read_record,
+    unlikely,
+)
 
 
 cdef enum:  # model.Reason, where no other file needs them
@@ -116,8 +125,7 @@ cdef inline int decode(
         if unlikely(one.record.value.n < FRAME_BYTES or value.p[0] != 0):
             return FRAMING
         if how.by_id:
-            schema_id = (<uint32_t>value.p[1] << 24 | <uint32_t>value.p[2] << 16
-                         | <uint32_t>value.p[3] << 8 | <uint32_t>value.p[4])
+            schema_id = big32(value.p + 1)
         value.p += FRAME_BYTES
     schema = find_schema(&how.schemas, schema_id)
     if unlikely(schema == NULL):

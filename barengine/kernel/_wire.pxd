@@ -46,6 +46,18 @@ cdef extern from *:
         return NULL;
     }
 
+    /* By way of a local: where ``out`` points to can live in a register then. */
+    static inline __attribute__((always_inline)) int be_take_long(
+        const uint8_t **place, const uint8_t *end, int64_t *out)
+    {
+        int64_t value;
+        const uint8_t *const p = be_long_varint(*place, end, &value);
+        if (p == NULL) return 0;
+        *place = p;
+        *out = value;
+        return 1;
+    }
+
     /* One varint of at most 10 bytes, most often of up to eight, without a loop; 0 where it runs
        over that or past the end. Always inline: a cursor whose address leaves a function cannot
        live in registers, and compilers give up where there are many calls. */
@@ -54,7 +66,6 @@ cdef extern from *:
     {
         const uint8_t *p = *place;
         uint64_t word, ends;
-        int64_t rest;
         if (__builtin_expect(p < end && p[0] < 0x80, 1)) {
             *place = p + 1;
             *out = be_unzigzag(p[0]);
@@ -82,12 +93,7 @@ cdef extern from *:
                 return 1;
             }
         }
-        /* By way of a local: where ``out`` points to can live in a register then. */
-        p = be_long_varint(p, end, &rest);
-        if (p == NULL) return 0;
-        *place = p;
-        *out = rest;
-        return 1;
+        return be_take_long(place, end, out);
     }
 
     /* The same for a size, which seldom is above 8191, and below 0 only as the -1 of null. */
@@ -95,7 +101,6 @@ cdef extern from *:
         const uint8_t **place, const uint8_t *end, int64_t *out)
     {
         const uint8_t *p = *place;
-        int64_t rest;
         if (__builtin_expect(p < end && !(p[0] & 0x81), 1)) {
             *place = p + 1;
             *out = p[0] >> 1;
@@ -111,11 +116,7 @@ cdef extern from *:
             *out = (p[0] & 0x7F) >> 1 | p[1] << 6;
             return 1;
         }
-        p = be_long_varint(p, end, &rest);
-        if (p == NULL) return 0;
-        *place = p;
-        *out = rest;
-        return 1;
+        return be_take_long(place, end, out);
     }
     """
     const uint8_t* long_varint "be_long_varint"(
@@ -162,6 +163,11 @@ cdef inline uint32_t load32(const uint8_t* p) noexcept nogil:
     cdef uint32_t word = 0
     memcpy(&word, p, 4)
     return little32(word)
+
+
+cdef inline uint32_t big32(const uint8_t* p) noexcept nogil:
+    """Four bytes, most significant first."""
+    return <uint32_t>p[0] << 24 | <uint32_t>p[1] << 16 | <uint32_t>p[2] << 8 | p[3]
 
 
 cdef inline bint read_varint(Cursor* c, int64_t* out) noexcept nogil:

@@ -17,8 +17,7 @@ import trustme
 import uvloop
 from aiokafka.conn import READER_LIMIT, AIOKafkaProtocol
 
-LONG_S: Final = 60.0
-"""Much longer than any test takes."""
+from tests.processes import PATIENCE_S
 
 HOST: Final = "127.0.0.1"
 
@@ -93,7 +92,7 @@ def on_each_line(test: Callable[[Line], Coroutine[Any, Any, None]]) -> Callable[
     @pytest.mark.parametrize("secured", [False, True], ids=["tcp", "tls"])
     def run(make_loop: Callable[[], asyncio.AbstractEventLoop], secured: bool) -> None:
         async def tested() -> None:
-            async with asyncio.timeout(LONG_S), connected(secured) as line:
+            async with asyncio.timeout(PATIENCE_S), connected(secured) as line:
                 await test(line)
 
         with asyncio.Runner(loop_factory=make_loop) as runner:

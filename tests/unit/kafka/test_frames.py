@@ -267,13 +267,19 @@ async def test_what_came_before_a_crash_is_read(line: Line) -> None:
         await line.reader.readexactly(1)
 
 
-@on_each_line
-async def test_a_broken_connection_ends_a_large_read(line: Line) -> None:
-    """The error that the connection has met is raised, and what had come is not kept."""
+async def a_third_of(line: Line) -> tuple[Frames, asyncio.Task[bytes]]:
+    """A large read of which a third has come."""
     frames = frames_of(line.reader)
     reading = asyncio.create_task(line.reader.readexactly(3 * MIB))
     await line.send(bytes(MIB))
     await soon(lambda: frames.held == MIB)
+    return frames, reading
+
+
+@on_each_line
+async def test_a_broken_connection_ends_a_large_read(line: Line) -> None:
+    """The error that the connection has met is raised, and what had come is not kept."""
+    frames, reading = await a_third_of(line)
     line.reset()
     with pytest.raises(ConnectionResetError):
         await reading
@@ -284,10 +290,7 @@ async def test_a_broken_connection_ends_a_large_read(line: Line) -> None:
 @on_each_line
 async def test_a_connection_that_is_closed_ends_a_large_read(line: Line) -> None:
     """aiokafka closes it and reads no more; what had come is not kept."""
-    frames = frames_of(line.reader)
-    reading = asyncio.create_task(line.reader.readexactly(3 * MIB))
-    await line.send(bytes(MIB))
-    await soon(lambda: frames.held == MIB)
+    frames, reading = await a_third_of(line)
     line.writer.close()
     reading.cancel()
     await asyncio.wait({reading})
