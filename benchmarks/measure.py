@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from confluent_kafka import Consumer, Message, TopicPartition
+from confluent_kafka import OFFSET_END, Consumer, KafkaError, Message, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 
 from benchmarks.child import Child, Moment
@@ -26,11 +26,18 @@ _AFTER_S: Final = 2.0
 
 _PIECE: Final = 10_000
 _POLL_S: Final = 0.005
-"""The reader shares two cores with the contender: few large pieces, seldom. It is as late, so
-that it must be little beside the shortest run, which is half a second."""
+"""How often it is asked how far committed records go: the end is known as exactly, so that it must
+be little beside the shortest run, which is half a second."""
+
+_SETTLED_S: Final = 0.2
+"""Nothing has come for so long, and there is enough: whether it is all that is wanted is looked at
+now. A contender that goes on all the same shares two cores with that look."""
 
 _ADMIN_S: Final = 30.0
 _QUIET: Final = {"log_level": 0}
+
+Ends = tuple[int, ...]
+"""By partition of the output topic, the offset that committed records go up to."""
 
 
 @dataclass(frozen=True)
@@ -69,7 +76,7 @@ def measure(contender: Contender, bootstrap: str, load: Load) -> Run:
     with _own_topics(job), _reader(job) as reader:
         slug = contender.name.replace(" ", "-").replace(",", "")
         with Child(contender.command(job), FOLDER / "logs" / f"{slug}.log") as child:
-            watched = _Watched(child, reader, wanted, job.records)
+            watched = _Watched(child, reader, wanted, job)
             problem = watched.until_end()
             end = watched.end or child.now()
             peak_bytes = child.peak_bytes()
@@ -89,10 +96,16 @@ def measure(contender: Contender, bootstrap: str, load: Load) -> Run:
 
 
 class _Watched:
-    """A child, and a reader of committed records that follows its output."""
+    """A child, and how far the committed records of its output go.
+
+    Reading sixty thousand bars takes as much CPU as making the last few thousand of them. So
+    until all are there the broker is only asked for its last stable offsets, a request of some
+    hundred microseconds: what lies before them is what read_committed lets a consumer see. The
+    records are read afterwards, and tell which moment was the end.
+    """
 
     def __init__(
-        self, child: Child, reader: Consumer, wanted: Mapping[bytes, Bar], read: int
+        self, child: Child, reader: Consumer, wanted: Mapping[bytes, Bar], job: Job
     ) -> None:
         self.end: Moment | None = None
         self._child = child
@@ -100,16 +113,20 @@ class _Watched:
         self._wanted = len(wanted)
         self._missing = set(wanted)
         self._messages: list[Message] = []
-        self._looked_at = 0
-        self._to_read = read
+        self._to_read = job.records
+        self._places = [TopicPartition(job.output_topic, part, 0) for part in range(job.partitions)]
+        self._read_to = [0] * job.partitions
+        self._needed = [0] * job.partitions
+        """The ends before which every wanted bar that was found lies."""
+        self._seen: list[tuple[Moment, Ends]] = []
 
     def until_end(self) -> str:
         """Wait for the first record and then for the last bar; returns what went wrong."""
         if not self._wait(lambda: self._child.running, _START_S):
             return self._why("did not begin")
-        finished = self._all_read if not self._wanted else self._all_bars
+        finished = self._all_bars if self._wanted else self._all_read
         if not self._wait(finished, _RUN_S):
-            self._look()
+            self._look(self._ends())
             got = self._wanted - len(self._missing)
             return self._why(f"did not finish: {got:,} of {self._wanted:,} bars")
         if not self._wanted and self._child.records != self._to_read:
@@ -118,18 +135,16 @@ class _Watched:
 
     def look_on(self, seconds: float) -> None:
         """Take what still comes."""
-        stop = time.perf_counter() + seconds
-        while time.perf_counter() < stop:
-            self._take()
+        time.sleep(seconds)
+        self._look(self._ends())
 
     def _wait(self, condition: Any, limit_s: float) -> bool:
         stop = time.perf_counter() + limit_s
         while not condition():
             if self._child.exited or time.perf_counter() > stop:
                 return False
-            if self._child.running is None or not self._wanted:
-                self._child.changed.wait(_POLL_S)
-                self._child.changed.clear()
+            self._child.changed.wait(_POLL_S)
+            self._child.changed.clear()
         return True
 
     def _all_read(self) -> bool:
@@ -137,32 +152,64 @@ class _Watched:
         return self.end is not None
 
     def _all_bars(self) -> bool:
-        """Keys are looked at once there are enough of them: until then the contender has the
-        cores, and the moment of the end is taken before."""
-        self._take()
-        if len(self._messages) < self._wanted or len(self._messages) == self._looked_at:
+        """The processes' CPU is asked for once there is enough, and not before: that takes longer
+        than the ends do."""
+        ends = self._ends()
+        if sum(ends) < self._wanted:
             return False
-        end = self._child.now()
-        self._look()
+        if not self._seen or self._seen[-1][1] != ends:
+            self._seen.append((self._child.now(), ends))
+            return False
+        if time.perf_counter() - self._seen[-1][0].at < _SETTLED_S:
+            return False
+        self._look(ends)
         if not self._missing:
-            self.end = end
+            self.end = next(moment for moment, seen in self._seen if self._reaches(seen))
         return not self._missing
+
+    def _ends(self) -> Ends:
+        """Asked of the broker, all partitions at once."""
+        latest = [TopicPartition(one.topic, one.partition, OFFSET_END) for one in self._places]
+        found = self._reader.offsets_for_times(latest, _ADMIN_S)
+        for one in found:
+            if one.error is not None:
+                raise RuntimeError(f"the end of {one.topic}-{one.partition}: {one.error}")
+        return tuple(one.offset for one in sorted(found, key=lambda one: one.partition))
+
+    def _reaches(self, ends: Ends) -> bool:
+        return all(end >= needed for end, needed in zip(ends, self._needed, strict=True))
 
     def records(self) -> Iterator[tuple[bytes, bytes]]:
         """Keys and values of all that came."""
         for message in self._messages:
             key, value = message.key(), message.value()
-            if message.error() is None and isinstance(key, bytes) and isinstance(value, bytes):
+            if isinstance(key, bytes) and isinstance(value, bytes):
                 yield key, value
 
-    def _take(self) -> None:
-        self._messages += self._reader.consume(_PIECE, _POLL_S)
+    def _look(self, ends: Ends) -> None:
+        """Read up to the ends, and strike what came off the list of what is missing."""
+        if not self._reader.assignment():  # from then on it reads ahead, and costs CPU
+            self._reader.assign(self._places)
+        stop = time.perf_counter() + _ADMIN_S
+        while any(at < end for at, end in zip(self._read_to, ends, strict=True)):
+            if time.perf_counter() > stop:
+                raise RuntimeError(f"the bars up to {ends} could not be read in {_ADMIN_S:.0f} s")
+            for message in self._reader.consume(_PIECE, _POLL_S):
+                self._take(message)
 
-    def _look(self) -> None:
-        """Strike what came since the last look off the list of what is missing."""
-        new = self._messages[self._looked_at :]
-        self._looked_at = len(self._messages)
-        self._missing.difference_update(one.key() for one in new if one.error() is None)
+    def _take(self, message: Message) -> None:
+        error, key = message.error(), message.key()
+        partition, offset = message.partition() or 0, message.offset() or 0
+        if error is None:
+            self._messages.append(message)
+            self._read_to[partition] = offset + 1
+            if key in self._missing:
+                self._missing.remove(key)
+                self._needed[partition] = offset + 1
+        elif error.code() == KafkaError._PARTITION_EOF:
+            self._read_to[partition] = offset  # behind markers, which nobody is given
+        else:
+            raise RuntimeError(f"the bars cannot be read: {error}")
 
     def _why(self, what: str) -> str:
         return f"{what} ({self._child.last_words()})" if self._child.exited else what
@@ -193,10 +240,10 @@ def _reader(job: Job) -> Iterator[Consumer]:
             "group.id": f"{job.group}-reader",  # never joined
             "isolation.level": "read_committed",
             "enable.auto.commit": False,
+            "enable.partition.eof": True,
             **_QUIET,
         }
     )
-    consumer.assign([TopicPartition(job.output_topic, part, 0) for part in range(job.partitions)])
     try:
         yield consumer
     finally:

@@ -15,7 +15,7 @@ from barengine.codec.records import iter_records
 from barengine.errors import CorruptBatchError
 from barengine.kafka.compression import CODECS, decompress
 from barengine.kafka.legacy import read_message_set
-from barengine.kernel import BATCH_HEADER, BatchHeader, RecordBatch, header_at
+from barengine.kernel import BATCH_HEADER, BatchHeader, RecordBatch, header_at, part_of
 
 CRC_AT: Final = 17
 ATTRIBUTES_AT: Final = 21
@@ -38,7 +38,7 @@ class BatchRead(NamedTuple):
 
 
 def read_batches(
-    data: bytes, aborted: Sequence[tuple[int, int]], offset: int
+    data: bytes | memoryview, aborted: Sequence[tuple[int, int]], offset: int
 ) -> Iterator[BatchRead]:
     """The batches of a fetch from ``offset``, one at a time, checked and decompressed.
 
@@ -59,11 +59,11 @@ def read_batches(
         if header.magic > 2:
             raise CorruptBatchError(f"a batch of unknown format {header.magic} at byte {start}")
         if header.magic < 2:
-            batch, next_offset = read_message_set(data[start : header.stop])
+            batch, next_offset = read_message_set(bytes(data[start : header.stop]))
             offset = max(offset, next_offset)
             yield BatchRead(batch, offset)
         else:
-            if crc32c(data[start + ATTRIBUTES_AT : header.stop]) != header.crc:
+            if crc32c(part_of(data, start + ATTRIBUTES_AT, header.stop)) != header.crc:
                 raise CorruptBatchError(
                     f"wrong CRC in the record batch at offset {header.base_offset}"
                 )
@@ -75,7 +75,7 @@ def read_batches(
         raise CorruptBatchError(f"{len(data)} bytes at offset {offset} hold no whole record batch")
 
 
-def _decompressed(header: BatchHeader, data: bytes, start: int) -> RecordBatch:
+def _decompressed(header: BatchHeader, data: bytes | memoryview, start: int) -> RecordBatch:
     codec = header.attributes & CODEC_MASK
     if codec >= len(CODECS):
         raise CorruptBatchError(f"unknown codec {codec} at offset {header.base_offset}")
@@ -104,12 +104,13 @@ class _AbortFilter:
         self._coming = sorted(aborted, key=lambda one: one[1], reverse=True)
         self._open: set[int] = set()
 
-    def wants(self, header: BatchHeader, data: bytes, start: int) -> bool:
+    def wants(self, header: BatchHeader, data: bytes | memoryview, start: int) -> bool:
         """Whether a reader of committed records gets this batch."""
         while self._coming and self._coming[-1][1] < header.next_offset:
             self._open.add(self._coming.pop()[0])
         if header.attributes & CONTROL:
-            if _is_abort(data[start + BATCH_HEADER.size : header.stop], header.records):
+            records = bytes(data[start + BATCH_HEADER.size : header.stop])
+            if _is_abort(records, header.records):
                 self._open.discard(header.producer_id)
             return False
         return not (header.attributes & TRANSACTIONAL and header.producer_id in self._open)

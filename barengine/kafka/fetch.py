@@ -4,7 +4,8 @@ aiokafka 0.14 turns a fetch response into records inside two coroutine functions
 through names of their module: ``_proc_fetch_request`` wraps the bytes of a partition in
 ``MemoryRecords``, ``PartitionRecords`` and ``FetchResult``; ``fetched_records`` drains those by
 ``FetchResult.getall``. Here both are built anew from their own code, with a copy of the module's
-names in which these three are ours, and bound to one consumer's fetcher. Positions, assignments,
+names in which these three are ours, and bound to one consumer's fetcher. Its requests name a type
+of answers of ours, which leaves large parts where they were received. Positions, assignments,
 errors and sockets stay aiokafka's; every other consumer of the process stays as it was.
 """
 
@@ -17,12 +18,14 @@ from types import FunctionType, MethodType
 from typing import Any, Final
 
 import aiokafka
+from aiokafka.conn import AIOKafkaConnection
 from aiokafka.consumer import fetcher as module
 from aiokafka.protocol.fetch import FetchRequest
 from aiokafka.structs import TopicPartition
 
 from barengine.kafka.raw import (
     Fetch,
+    InPlace,
     RawPartition,
     RawRecords,
     RawResult,
@@ -49,6 +52,10 @@ _NAMES: Final = {
 """Names that the functions we rebuild or feed must still use, or our classes are never asked."""
 
 _ATTRIBUTES: Final = ("_records", "_prefetch_backoff", "_fetch_max_wait_ms", "_fetch_waiters")
+
+_OF_REQUESTS: Final = ("_max_wait_ms", "build")
+_OF_ANSWERS: Final = ("BytesIO", "RESPONSE_TYPE", "decode")
+"""So must a request, and what hands an answer to its decoder."""
 
 _UNREAD_HOLDS_S: Final = 3600.0
 """While data waits to be read, aiokafka asks a node for nothing, at most so long.
@@ -133,6 +140,7 @@ class FetchHook:
             assignment.state_value(tp).timestamp = None
         if self._left_out(assignment, node_id, asked):
             request._max_wait_ms = min(request._max_wait_ms, _PARTIAL_WAIT_MS)
+        request.build = _in_place(request.build)
         has_data: bool = await self._request(assignment, node_id, request)
         now_ns = self._clock()
         if assignment.active:
@@ -163,6 +171,17 @@ class FetchHook:
         else:
             at_end = offset >= end
             watch.handed(watch.answered(now_ns, at_end), at_end)
+
+
+def _in_place(build: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """A request's ``build``, and how the answer to what it builds is decoded."""
+
+    def built(kind: Any) -> Any:
+        struct = build(kind)
+        struct.RESPONSE_TYPE = InPlace(struct.RESPONSE_TYPE)
+        return struct
+
+    return built
 
 
 _OURS: Final = {
@@ -197,8 +216,10 @@ def check_internals(fetcher: Any) -> None:
         if code is not None and code.co_freevars:
             moved.append(f"Fetcher.{name} is a closure")
     moved += [f"Fetcher object without {one}" for one in _ATTRIBUTES if not hasattr(fetcher, one)]
-    if not hasattr(FetchRequest(0, 0, 0, 0, []), "_max_wait_ms"):
-        moved.append("FetchRequest without _max_wait_ms")
+    request = FetchRequest(0, 0, 0, 0, [])
+    moved += [f"FetchRequest without {one}" for one in _OF_REQUESTS if not hasattr(request, one)]
+    answered = AIOKafkaConnection._handle_frame.__code__.co_names
+    moved += [f"_handle_frame without {one}" for one in _OF_ANSWERS if one not in answered]
     if moved:
         raise RuntimeError(
             f"barengine needs aiokafka {_VERSION}x as it knows it; found: {'; '.join(moved)}"

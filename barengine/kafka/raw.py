@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import io
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from aiokafka.structs import TopicPartition
 
 from barengine.kafka.batches import BatchRead, read_batches
 from barengine.kafka.silence import PartitionWatch
 from barengine.kernel import end_of
+
+_LARGE: Final = 64 * 1024
+_SHARE: Final = 5
+"""A large part of an answer stays where it is if it is at least so much of it: as long as somebody
+holds the part, all of the answer stays in memory, so at most so many times as much."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +32,7 @@ class Fetch:
     partition: int
     offset: int
     next_offset: int
-    data: bytes
+    data: bytes | memoryview
     aborted: tuple[tuple[int, int], ...]
     end: int
     at_end: bool
@@ -54,10 +60,34 @@ def end_of_log(state: Any) -> int:
     return int(state.highwater) if lso is None or lso < 0 else lso
 
 
+class InPlace:
+    """In the place of a type of answers: the same answer, its large parts not copied out of it."""
+
+    def __init__(self, answer: Any) -> None:
+        self._answer = answer
+
+    def decode(self, data: io.BytesIO) -> Any:
+        """What the type itself makes of it."""
+        return self._answer.decode(_Parts(data.getvalue(), data.tell()))
+
+
+class _Parts:
+    """In the place of the ``BytesIO`` that an answer is decoded from."""
+
+    def __init__(self, answer: bytes, at: int) -> None:
+        self._answer, self._at = answer, at
+
+    def read(self, size: int) -> bytes | memoryview:
+        start, self._at = self._at, min(self._at + size, len(self._answer))
+        if size >= _LARGE and size * _SHARE >= len(self._answer):
+            return memoryview(self._answer)[start : self._at]
+        return self._answer[start : self._at]
+
+
 class RawRecords:
     """In the place of ``MemoryRecords``: the bytes as they are."""
 
-    def __init__(self, data: bytes) -> None:
+    def __init__(self, data: bytes | memoryview) -> None:
         self.data = data
 
     def has_next(self) -> bool:
@@ -80,7 +110,7 @@ class RawPartition:
         *_ignored: object,
     ) -> None:
         self.partition: int = tp.partition
-        self.data = bytes(records.data)
+        self.data = records.data
         self.aborted = tuple((producer, first) for producer, first in aborted or ())
         self.offset = offset
         self.next_offset = end_of(self.data, offset)

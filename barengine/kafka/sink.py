@@ -82,6 +82,8 @@ class TransactionalSink:
 
     Args:
         compression: none, gzip, snappy, lz4 or zstd.
+        topics: to ask the brokers about as soon as it is fenced. Of any other one they are asked
+            when it is written to, and bars wait for each answer.
         transaction_timeout_ms: the broker aborts what takes longer, and ``commit`` gives up.
     """
 
@@ -90,11 +92,13 @@ class TransactionalSink:
         connection: ConnectionConfig,
         transactional_id: str,
         compression: str,
+        topics: Iterable[str] = (),
         transaction_timeout_ms: int = 15_000,
     ) -> None:
         self._connection = connection
         self._id = transactional_id
         self._codec = str(compression)
+        self._topics = tuple(topics)
         self._timeout_ms = transaction_timeout_ms
         self._producer: Any = None
         self._usable = False
@@ -128,6 +132,8 @@ class TransactionalSink:
             if isinstance(error, Exception):
                 raise translate(error, f"fencing as {self._id}") from error
             raise
+        for topic in self._topics:  # all in one request, whose answer is waited for in commit
+            self._producer.client.add_topic(topic)
         self._usable = True
 
     async def commit(self, batches: Sequence[OutBatch]) -> dict[str, int]:

@@ -1,11 +1,12 @@
 """Headers of batches and frames of LZ4 in the bytes of a fetch. ``_pure_fetched`` is the
 specification; results are the same to the byte."""
 
+cimport cython
 from cpython.buffer cimport PyBUF_SIMPLE, PyBUF_WRITABLE, PyBuffer_Release, PyObject_GetBuffer
-from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
 from libc.stdint cimport int16_t, int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libc.string cimport memcpy
 
+from barengine.kernel._view cimport view_of
 from barengine.kernel._wire cimport big32, load32
 
 from barengine.errors import CorruptBatchError
@@ -73,10 +74,18 @@ cdef inline Py_ssize_t stop_of(const uint8_t* p, Py_ssize_t size, Py_ssize_t sta
     return start + PREFIX + <Py_ssize_t>length
 
 
-def header_at(bytes data not None, Py_ssize_t start):
+def header_at(data, Py_ssize_t start):
     """See ``_pure_fetched``."""
-    cdef const uint8_t* p = <const uint8_t*>PyBytes_AS_STRING(data)
-    cdef Py_ssize_t stop = stop_of(p, PyBytes_GET_SIZE(data), start)
+    cdef Py_buffer view
+    PyObject_GetBuffer(data, &view, PyBUF_SIMPLE)
+    try:
+        return header(<const uint8_t*>view.buf, view.len, start)
+    finally:
+        PyBuffer_Release(&view)
+
+
+cdef object header(const uint8_t* p, Py_ssize_t size, Py_ssize_t start):
+    cdef Py_ssize_t stop = stop_of(p, size, start)
     cdef int64_t base
     if stop == 0:
         return None
@@ -105,10 +114,17 @@ cdef object next_of(const uint8_t* p):
     return big64(p) + <object><int32_t>big32(p + 23) + 1
 
 
-def end_of(bytes data not None, offset):
+def end_of(data, offset):
     """See ``_pure_fetched``."""
-    cdef const uint8_t* p = <const uint8_t*>PyBytes_AS_STRING(data)
-    cdef Py_ssize_t size = PyBytes_GET_SIZE(data)
+    cdef Py_buffer view
+    PyObject_GetBuffer(data, &view, PyBUF_SIMPLE)
+    try:
+        return end(<const uint8_t*>view.buf, view.len, offset)
+    finally:
+        PyBuffer_Release(&view)
+
+
+cdef object end(const uint8_t* p, Py_ssize_t size, offset):
     cdef Py_ssize_t last = -1
     cdef Py_ssize_t start = 0
     cdef Py_ssize_t stop = stop_of(p, size, 0)
@@ -122,6 +138,37 @@ def end_of(bytes data not None, offset):
     if p[last + MAGIC_AT] == 2:
         return max(offset, next_of(p + last))
     return max(offset, <object>big64(p + last) + 1)
+
+
+# -- a part ----------------------------------------------------------------------------------------
+
+@cython.final
+cdef class Part:
+    """See ``part_of``. It has nothing to release, which such libraries insist on."""
+
+    cdef object _whole
+    cdef const uint8_t* _start
+    cdef Py_ssize_t _size
+
+    def __cinit__(self, whole, Py_ssize_t start, Py_ssize_t stop):
+        cdef Py_buffer view
+        PyObject_GetBuffer(whole, &view, PyBUF_SIMPLE)
+        try:
+            if not (view.readonly and 0 <= start <= stop <= view.len):
+                raise ValueError(f"[{start}, {stop}) of {view.len} bytes that may change or end")
+            self._whole = whole
+            self._start = <const uint8_t*>view.buf + start
+            self._size = stop - start
+        finally:
+            PyBuffer_Release(&view)
+
+    def __getbuffer__(self, Py_buffer* view, int flags):
+        view_of(self, self._start, self._size, True, view, flags)
+
+
+def part_of(data, Py_ssize_t start, Py_ssize_t stop):
+    """See ``_pure_fetched``."""
+    return Part(data, start, stop)
 
 
 # -- LZ4 -------------------------------------------------------------------------------------------

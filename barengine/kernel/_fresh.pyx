@@ -4,9 +4,10 @@
 """
 
 cimport cython
-from cpython.buffer cimport PyBUF_FORMAT, PyBUF_ND, PyBUF_STRIDES
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
 from cpython.object cimport PyObject
+
+from barengine.kernel._view cimport view_of
 
 
 cdef extern from "Python.h":
@@ -34,19 +35,8 @@ cdef class Fresh:
 
     def __getbuffer__(self, Py_buffer* view, int flags):
         self._check()
-        view.obj = self
-        view.buf = PyBytes_AS_STRING(<object>self._made)
-        view.len = PyBytes_GET_SIZE(<object>self._made)
-        view.readonly = 0
-        view.itemsize = 1
-        view.format = NULL
-        if flags & PyBUF_FORMAT:
-            view.format = b"B"
-        view.ndim = 1
-        view.shape = &view.len if flags & PyBUF_ND else NULL
-        view.strides = &view.itemsize if flags & PyBUF_STRIDES == PyBUF_STRIDES else NULL
-        view.suboffsets = NULL
-        view.internal = NULL
+        cdef char* start = PyBytes_AS_STRING(<object>self._made)
+        view_of(self, start, PyBytes_GET_SIZE(<object>self._made), False, view, flags)
         self._views += 1
 
     def __releasebuffer__(self, Py_buffer* view):

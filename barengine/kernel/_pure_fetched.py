@@ -56,7 +56,7 @@ _LZ4_RATIO: Final = 255
 """No byte of a block can stand for more."""
 
 
-def header_at(data: bytes, start: int) -> BatchHeader | None:
+def header_at(data: bytes | memoryview, start: int) -> BatchHeader | None:
     """What a whole batch at ``start`` says of itself; None where it is cut off, or nonsense.
 
     Of a format other than 2 it is what all have in common. Checks no CRC.
@@ -83,7 +83,7 @@ def header_at(data: bytes, start: int) -> BatchHeader | None:
     )
 
 
-def end_of(data: bytes, offset: int) -> int:
+def end_of(data: bytes | memoryview, offset: int) -> int:
     """The offset behind the last whole batch; ``offset`` where there is none. Checks nothing.
 
     Runs over all of a fetch at a stretch, which may be tens of thousands of small batches.
@@ -99,6 +99,14 @@ def end_of(data: bytes, offset: int) -> int:
     if last is None:
         return offset
     return max(offset, last.next_offset if last.magic == 2 else last.base_offset + 1)
+
+
+def part_of(data: bytes | memoryview, start: int, stop: int) -> bytes:
+    """``data[start:stop]`` for a library that wants bytes and no view of them.
+
+    Compiled, it is something that such a library takes all the same, without a copy.
+    """
+    return bytes(data[start:stop])
 
 
 def lz4_frame(data: memoryview, decompress_block_into: Callable[..., int]) -> bytes | None:

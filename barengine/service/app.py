@@ -122,6 +122,11 @@ class App:
             "tasks": {str(p): task.status() for p, task in sorted(self.tasks.items())},
         }
 
+    def set_gauges(self) -> None:
+        """What /metrics shows of this moment."""
+        if self._source is not None:
+            update_gauges(self.metrics, self._source, self.tasks.values(), self.settings)
+
     # -- run -------------------------------------------------------------------------------
 
     def stop(self, error: Exception | None = None) -> None:
@@ -267,14 +272,12 @@ class App:
 
     async def _beat(self) -> None:
         """The one ticker: everything that needs wall time. A late beat is only late, not lost."""
-        assert self._source is not None
         evict_at = time.monotonic()
         while True:
             await asyncio.sleep(_BEAT_S)
             now = time.monotonic()
             for task in self.tasks.values():
                 task.tick()
-            update_gauges(self.metrics, self._source, self.tasks.values(), self.settings)
             if now - evict_at >= _EVICT_S:
                 evict_at = now
                 self._evict()

@@ -62,6 +62,7 @@ class Committer:
         self._engine = engine
         self._sink = sink
         self._outbox = outbox
+        self._source = wiring.source
         self._metrics = wiring.metrics
         self._settings = wiring.settings
         self._eager = eager
@@ -140,7 +141,7 @@ class Committer:
 
     async def _commit(self) -> None:
         began = self._last_begin = time.monotonic()
-        self._pace.begin(began)
+        self._pace.begin(began, len(self._source.assigned))
         async with self._turn:
             closed_at, self._waiting_since = self._waiting_since, None
             carried = self._engine.pending_bytes

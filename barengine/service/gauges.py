@@ -1,4 +1,4 @@
-"""Gauges that follow the state of the tasks, set on the scheduler's beat."""
+"""Gauges that follow the state of the tasks, set whenever /metrics is asked for."""
 
 from __future__ import annotations
 

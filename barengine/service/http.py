@@ -51,6 +51,10 @@ class Health(Protocol):
         """Tasks, states, lag, clocks: for people, as JSON."""
         ...
 
+    def set_gauges(self) -> None:
+        """Bring into the metrics how things are now; what happened is counted when it does."""
+        ...
+
 
 class HttpServer:
     """Serves one process.
@@ -173,6 +177,7 @@ def _listen(host: str, port: int) -> socket.socket:
 
 def _app(metrics: Metrics, health: Health) -> Starlette:
     async def show_metrics(request: Request) -> Response:
+        health.set_gauges()
         body, content_type = render(metrics.registry, request.headers.get("accept", ""))
         return Response(body, headers={"content-type": content_type})
 

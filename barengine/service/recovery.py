@@ -53,6 +53,7 @@ async def recover(wiring: Wiring, partition: int) -> Recovered:
         wiring.connection,
         transactional_id(settings.context, settings.group_id, settings.input_topic_bare, partition),
         settings.compression,
+        wiring.topics.max_bytes,
     )
     try:
         await sink.fence()

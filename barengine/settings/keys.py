@@ -308,7 +308,8 @@ class Keys(BaseModel):
     commit_interval_ns: Annotated[int, duration("0s", "5s")] = Field(
         default=100 * NS_PER_MS,
         alias="commit_interval",
-        description="Gap between two transactions while bars keep coming (0s to 5s).",
+        description="Gap between two transactions while bars keep coming (0s to 5s); several times "
+        "as much far behind the end of the log.",
     )
     auto_create_topics: bool = Field(
         default=False, description="Create the topics that do not exist, at start: on or off."

@@ -27,9 +27,11 @@ def close(
     env: Env = None,
 ) -> dict[str, Any]:
     """Open a window of every series, close them all by one tick a partition, read every bar."""
-    scene = Scene(bootstrap, partitions, folder, WATERMARK=watermark, **_SETTINGS)
     start_ms = _ago(10)
-    with scene.engine(env) as engine:
+    with (
+        Scene(bootstrap, partitions, folder, WATERMARK=watermark, **_SETTINGS) as scene,
+        scene.engine(env) as engine,
+    ):
         time.sleep(_SETTLE_S)
         times = _close(scene, engine, series, start_ms, all_close=watermark == "series")
         time.sleep(_SETTLE_S)
@@ -38,9 +40,11 @@ def close(
 
 def fill(bootstrap: str, folder: Path, series: int, partitions: int) -> dict[str, Any]:
     """The bucket behind one in which every series had a tick: closed, it is of flat bars."""
-    scene = Scene(bootstrap, partitions, folder, CONTINUOUS="1m", **_SETTINGS)
     start_ms = _ago(10)
-    with scene.engine() as engine:
+    with (
+        Scene(bootstrap, partitions, folder, CONTINUOUS="1m", **_SETTINGS) as scene,
+        scene.engine() as engine,
+    ):
         _close(scene, engine, series, start_ms)
         time.sleep(_SETTLE_S)
         at_ms = start_ms + 2 * WINDOW_MS + GRACE_MS
@@ -59,9 +63,11 @@ def chain(bootstrap: str, folder: Path, series: int, periods: tuple[str, ...]) -
     settings = {**_SETTINGS, "WINDOW": window}
     if rollups:
         settings["ROLLUPS"] = ",".join(rollups)
-    scene = Scene(bootstrap, CHAIN_PARTITIONS, folder, **settings)
     start_ms = time.time_ns() // 1_000_000 // DAY_MS * DAY_MS - _SECOND_MS
-    with scene.engine() as engine:
+    with (
+        Scene(bootstrap, CHAIN_PARTITIONS, folder, **settings) as scene,
+        scene.engine() as engine,
+    ):
         times = _close(scene, engine, series, start_ms, window_ms=_SECOND_MS)
         time.sleep(_SETTLE_S)
         return times | {"engine": engine.finish()}
@@ -69,10 +75,12 @@ def chain(bootstrap: str, folder: Path, series: int, periods: tuple[str, ...]) -
 
 def memory(bootstrap: str, folder: Path, sizes: tuple[int, ...], partitions: int = 8) -> list[int]:
     """Resident bytes of the whole process: without a window, then with so many open ones."""
-    scene = Scene(bootstrap, partitions, folder, WATERMARK="broker", **_SETTINGS)
     start_ms = _ago(10)
     found = []
-    with scene.engine() as engine:
+    with (
+        Scene(bootstrap, partitions, folder, WATERMARK="broker", **_SETTINGS) as scene,
+        scene.engine() as engine,
+    ):
         time.sleep(_SETTLE_S)
         found.append(engine.rss())
         for size in sizes:
@@ -93,28 +101,28 @@ def recovery(
     env: Env = None,
 ) -> dict[str, Any]:
     """An engine that comes back to a state record for each series, ``rounds`` versions of each."""
-    scene = Scene(bootstrap, partitions, folder, WATERMARK="series", **_SETTINGS)
-    start_ms = _ago(100)
-    reports = []
-    with scene.engine(env) as engine:
-        for number in range(rounds):
-            at_ms = start_ms + 2 * number * WINDOW_MS
-            with (
-                scene.reader(expected=series) as reader,
-                _burst(scene, series, at_ms, all_close=True) as feeder,
-            ):
-                feeder.answer()
-                feeder.say()
-                feeder.answer()
-                reader.answer()
-        reports.append(engine.finish())
-    began = time.monotonic()
-    with scene.engine(env, ready=False) as engine:
-        until("recovered", lambda: len(scene.tasks()) == partitions, engine)
-        took = time.monotonic() - began
-        time.sleep(_SETTLE_S)
-        reports.append(engine.finish())
-    return {"took_s": took, "before": reports[0], "engine": reports[1]}
+    with Scene(bootstrap, partitions, folder, WATERMARK="series", **_SETTINGS) as scene:
+        start_ms = _ago(100)
+        reports = []
+        with scene.engine(env) as engine:
+            for number in range(rounds):
+                at_ms = start_ms + 2 * number * WINDOW_MS
+                with (
+                    scene.reader(expected=series) as reader,
+                    _burst(scene, series, at_ms, all_close=True) as feeder,
+                ):
+                    feeder.answer()
+                    feeder.say()
+                    feeder.answer()
+                    reader.answer()
+            reports.append(engine.finish())
+        began = time.monotonic()
+        with scene.engine(env, ready=False) as engine:
+            until("recovered", lambda: len(scene.tasks()) == partitions, engine)
+            took = time.monotonic() - began
+            time.sleep(_SETTLE_S)
+            reports.append(engine.finish())
+        return {"took_s": took, "before": reports[0], "engine": reports[1]}
 
 
 def _ago(windows: int) -> int:

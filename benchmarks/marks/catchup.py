@@ -21,25 +21,27 @@ def measure(
     env: Env = None,
 ) -> dict[str, Any]:
     """Fill the topic, start the engine, wait until it has read everything."""
-    scene = Scene(bootstrap, partitions, folder, WINDOW=window, GRACE="1s", IDLE_TIMEOUT="off")
-    start_ms = time.time_ns() // 1_000_000 // 60_000 * 60_000 - 10 * _SPAN_MS
-    with scene.feeder(
-        "flood",
-        ticks=ticks,
-        series=SERIES,
-        brokers=BROKERS,
-        start_ms=start_ms,
-        span_ms=_SPAN_MS,
-        seed=7,
-    ) as feeder:
-        each = feeder.answer()["each"]
+    with Scene(
+        bootstrap, partitions, folder, WINDOW=window, GRACE="1s", IDLE_TIMEOUT="off"
+    ) as scene:
+        start_ms = time.time_ns() // 1_000_000 // 60_000 * 60_000 - 10 * _SPAN_MS
+        with scene.feeder(
+            "flood",
+            ticks=ticks,
+            series=SERIES,
+            brokers=BROKERS,
+            start_ms=start_ms,
+            span_ms=_SPAN_MS,
+            seed=7,
+        ) as feeder:
+            each = feeder.answer()["each"]
 
-    def done() -> bool:
-        tasks = scene.tasks()
-        return len(tasks) == partitions and all(t["position"] == each for t in tasks.values())
+        def done() -> bool:
+            tasks = scene.tasks()
+            return len(tasks) == partitions and all(t["position"] == each for t in tasks.values())
 
-    began = time.monotonic()
-    with scene.engine(env, ready=False) as engine:
-        until("everything is read", done, engine)
-        took = time.monotonic() - began
-        return {"ticks": each * partitions, "took_s": took, "engine": engine.finish()}
+        began = time.monotonic()
+        with scene.engine(env, ready=False) as engine:
+            until("everything is read", done, engine)
+            took = time.monotonic() - began
+            return {"ticks": each * partitions, "took_s": took, "engine": engine.finish()}

@@ -105,7 +105,11 @@ def _environment(settings: Mapping[str, str]) -> dict[str, str]:
 
 
 class Scene:
-    """One input topic under a context of its own, and engines that read it."""
+    """One input topic under a context of its own, and engines that read it.
+
+    A context manager: its topics are deleted at the end, or each would cost the broker, and all
+    that is measured after it, a little.
+    """
 
     def __init__(self, bootstrap: str, partitions: int, folder: Path, **settings: str) -> None:
         self.bootstrap, self.partitions, self.folder = bootstrap, partitions, folder
@@ -121,9 +125,18 @@ class Scene:
             "LOG_FORMAT": "json",
             **settings,
         }
-        admin = AdminClient({"bootstrap.servers": bootstrap, "log_level": 0})
+        self._admin = AdminClient({"bootstrap.servers": bootstrap, "log_level": 0})
         new = NewTopic(self.topic, partitions, config={"retention.ms": "-1"})
-        admin.create_topics([new])[self.topic].result(_CALL_S)
+        self._admin.create_topics([new])[self.topic].result(_CALL_S)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        there = self._admin.list_topics(timeout=_CALL_S).topics
+        own = [topic for topic in there if topic.startswith(f"{self.context}.")]
+        for gone in self._admin.delete_topics(own).values():
+            gone.result(_CALL_S)
 
     @property
     def bar_topics(self) -> list[str]:

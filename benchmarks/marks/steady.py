@@ -46,9 +46,12 @@ def measure(
 ) -> dict[str, Any]:
     """One run."""
     window_ms = {"1s": 1000, "1m": 60_000}[window]
-    scene = Scene(bootstrap, PARTITIONS, folder, WINDOW=window, GRACE=f"{GRACE_MS}ms")
     broker = psutil.Process(broker_pid)
-    with scene.engine(env) as engine, scene.reader() as reader:
+    with (
+        Scene(bootstrap, PARTITIONS, folder, WINDOW=window, GRACE=f"{GRACE_MS}ms") as scene,
+        scene.engine(env) as engine,
+        scene.reader() as reader,
+    ):
         before = engine.cpu_s(), _cpu(broker), _cpu_of_all()
         began = time.monotonic()
         with scene.feeder(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import random
 from collections.abc import AsyncIterator
 from types import SimpleNamespace
 from typing import Any
@@ -19,6 +20,7 @@ from tests.broker.members import reader
 from tests.broker.records import Record, make_topic, read_output, write
 
 VALUES = [b"value %d" % number for number in range(1000)]
+NOISE = [random.Random(seed).randbytes(50_000) for seed in range(8)]
 
 
 def expected(values: list[bytes], first: int = 0) -> list[tuple[int, int, bytes]]:
@@ -138,6 +140,16 @@ async def test_a_batch_larger_than_a_fetch(bootstrap: str, topic_name: str) -> N
         write(bootstrap, topic_name, [Record(value)])
     async with reader(bootstrap, topic_name, max_partition_fetch_bytes=10_000) as one:
         assert await one.read(2) == expected(large)
+
+
+@pytest.mark.parametrize("codec", CODECS)
+async def test_large_answers_are_not_copied(bootstrap: str, topic_name: str, codec: str) -> None:
+    """What a partition has in one stays where it was received, and is read there."""
+    make_topic(bootstrap, topic_name, 1)
+    write(bootstrap, topic_name, map(Record, NOISE), codec)
+    async with reader(bootstrap, topic_name) as one:
+        assert await one.read(len(NOISE)) == expected(NOISE)
+        assert {type(each.data) for each in one.fetches if len(each.data) > 100_000} == {memoryview}
 
 
 async def test_fetches_follow_each_other(bootstrap: str, topic_name: str) -> None:

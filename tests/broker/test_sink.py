@@ -17,6 +17,7 @@ from barengine.kafka.compression import CODECS
 from barengine.kafka.output import OutRecord, PrebuiltBatch, build_records
 from barengine.kafka.sink import OutBatch, TransactionalSink
 from tests.broker.records import make_topic, read_output
+from tests.processes import PATIENCE_S
 
 
 def out(topic: str, *values: bytes, partition: int = 0, max_bytes: int = 500_000) -> list[OutBatch]:
@@ -62,6 +63,26 @@ async def complaints() -> AsyncIterator[list[dict[str, Any]]]:
     assert found == []
     others = asyncio.all_tasks() - {asyncio.current_task()}
     assert not [task for task in others if "aiokafka" in repr(task)]
+
+
+async def test_topics_are_known_before_the_first_commit(
+    bootstrap: str, topic_name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Bars wait for no question to the brokers that could have been asked before."""
+    topics = [f"{topic_name}-{number}" for number in range(5)]
+    for topic in topics:
+        make_topic(bootstrap, topic, 1)
+    one = TransactionalSink(ConnectionConfig(bootstrap), topic_name, "none", topics)
+    await one.fence()
+    client = one._producer.client
+    async with asyncio.timeout(PATIENCE_S):
+        await client._maybe_wait_metadata()
+    known = client.cluster.partitions_for_topic
+    assert [known(topic) for topic in topics] == [{0}] * 5
+    monkeypatch.setattr(client, "force_metadata_update", None)
+    await one.commit([batch for topic in topics for batch in out(topic, b"a bar")])
+    await one.discard()
+    assert [committed(bootstrap, topic) for topic in topics] == [[b"a bar"]] * 5
 
 
 @pytest.mark.parametrize("codec", CODECS)

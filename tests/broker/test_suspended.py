@@ -40,7 +40,7 @@ async def producers(bootstrap: str, topic: str, partition: int) -> set[Producer]
     }
 
 
-def producers_of(data: bytes) -> Iterator[Producer]:
+def producers_of(data: bytes | memoryview) -> Iterator[Producer]:
     """The producer of each batch that is whole."""
     start = 0
     while start + BATCH_HEADER.size <= len(data):

@@ -22,7 +22,7 @@ def command(*step: str) -> tuple[str, ...]:
 
 if __name__ == "__main__":
     init: Any = TransactionalSink.__init__
-    init.__defaults__ = (TIMEOUT_MS,)
+    init.__defaults__ = (*init.__defaults__[:-1], TIMEOUT_MS)
     for name in sys.argv[1:]:
         faults.STEPS[name]()
     sys.exit(main(["run"]))

@@ -39,6 +39,9 @@ class Healthy:
     def status(self) -> dict[str, object]:
         return {"secret": None}
 
+    def set_gauges(self) -> None:
+        pass
+
 
 async def answer(port: int, request: bytes) -> bytes:
     """Send, say that nothing follows, and read to the end."""

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import io
 import struct
+import sys
 from collections.abc import Callable
 from typing import Any, Final
 
 import cramjam
+import google_crc32c
 import hypothesis.strategies as st
+import pytest
 from hypothesis import given
 
 from barengine.errors import CorruptBatchError
-from barengine.kernel import _fetched, _pure_fetched, end_of, header_at, lz4_frame
+from barengine.kernel import _fetched, _pure_fetched, end_of, header_at, lz4_frame, part_of
 
 LZ4: Final = cramjam.lz4.decompress_block_into
 WHOLE: Final = struct.pack(
@@ -36,6 +40,7 @@ def test_the_compiled_ones_are_used() -> None:
     assert header_at is _fetched.header_at
     assert end_of is _fetched.end_of
     assert lz4_frame is _fetched.lz4_frame
+    assert part_of is _fetched.part_of
 
 
 def test_a_header() -> None:
@@ -65,8 +70,45 @@ def test_twins_find_the_same_headers(data: st.DataObject) -> None:
     for start in {0, data.draw(st.integers(0, len(whole) + 1))}:
         found = outcome(header_at, whole, start)
         assert found == outcome(_pure_fetched.header_at, whole, start)
+        assert found == outcome(header_at, memoryview(whole), start)
     offset = data.draw(st.integers(0, 2**62))
     assert end_of(whole, offset) == _pure_fetched.end_of(whole, offset)
+    assert end_of(memoryview(whole), offset) == end_of(whole, offset)
+
+
+@pytest.mark.parametrize("part", [_fetched.part_of, _pure_fetched.part_of])
+@pytest.mark.parametrize("kind", [bytes, memoryview])
+def test_a_part_for_whoever_takes_nothing_but_bytes(part: Any, kind: Any) -> None:
+    """Such as the library of the CRC, which refuses a view of the same bytes."""
+    whole = kind(bytes(range(256)))
+    assert bytes(part(whole, 9, 99)) == bytes(range(9, 99))
+    assert google_crc32c.value(part(whole, 9, 99)) == google_crc32c.value(bytes(range(9, 99)))
+    assert bytes(part(whole, 256, 256)) == b""
+
+
+def test_a_compiled_part_is_no_copy_and_cannot_be_written_to() -> None:
+    """It holds the whole for as long as it lives, and nothing afterwards."""
+    whole, nones = bytes(1000), sys.getrefcount(None)
+    held = sys.getrefcount(whole)
+    parts = [part_of(whole, 0, 10) for _ in range(1000)]
+    assert sys.getrefcount(whole) == held + 1000
+    for one in parts:
+        view = memoryview(one)
+        assert (view.readonly, view.format, view.shape) == (True, "B", (10,))
+    del parts, one, view
+    assert sys.getrefcount(whole) == held
+    assert sys.getrefcount(None) - nones < 100
+    with pytest.raises(TypeError, match="read-write"):
+        io.BytesIO(b"x").readinto(part_of(whole, 0, 10))
+
+
+@pytest.mark.parametrize(("start", "stop"), [(-1, 5), (5, 4), (0, 11)])
+def test_a_part_lies_within(start: int, stop: int) -> None:
+    """Or it would be memory of somebody else; so would bytes that can be made shorter."""
+    with pytest.raises(ValueError, match=r"of 10 bytes"):
+        part_of(bytes(10), start, stop)
+    with pytest.raises(ValueError, match=r"may change"):
+        part_of(memoryview(bytearray(10)), 0, 5)
 
 
 @given(st.data())

@@ -80,7 +80,6 @@ def an_app(partitions: int = 1, heard_ns: int | None = None) -> Any:
 
 async def test_beat_goes_on_while_the_coordinator_is_ill(monkeypatch: pytest.MonkeyPatch) -> None:
     """Silence closes windows on time, whatever becomes of the group's offsets."""
-    monkeypatch.setattr(app_module, "update_gauges", lambda *_: None)
     monkeypatch.setattr(app_module, "_BEAT_S", 0.001)
     monkeypatch.setattr(upkeep, "_PAUSE_S", 0.001)
     app, source = an_app(), Sick()

@@ -52,7 +52,10 @@ async def test_an_idle_partition_commits_once_an_hour(monkeypatch: pytest.Monkey
     engine, clock_s = market.owner.engine, [0.0]
     settings = load_settings(None, {})
     metrics: Any = SimpleNamespace(**dict.fromkeys(METRICS, lambda *_: None))
-    wiring: Any = SimpleNamespace(commit_turn=asyncio.Lock(), metrics=metrics, settings=settings)
+    source = SimpleNamespace(assigned={0})
+    wiring: Any = SimpleNamespace(
+        commit_turn=asyncio.Lock(), metrics=metrics, settings=settings, source=source
+    )
     outputs: Any = Outputs(settings.state_topic)
 
     async def sleep(_: Committer, wait_s: float | None) -> None:

@@ -66,7 +66,6 @@ async def test_one_that_takes_long_does_not_hold_the_beat(monkeypatch: pytest.Mo
     """Silence is observed and commits begin as ever; the new hours hold when they are there."""
     for name, value in {"_BEAT_S": 0.001, "_SCHEDULE_S": 0.001}.items():
         monkeypatch.setattr(app_module, name, value)
-    monkeypatch.setattr(app_module, "update_gauges", lambda *_: None)
     app = App(load_settings(None, {}), kernel_class("pure"))
     nothing_comes: Any = SimpleNamespace(poll=lambda _: asyncio.Event().wait())
     app._source = nothing_comes

@@ -19,6 +19,8 @@ class Answers:
     """A health that says what a test wants."""
 
     def __init__(self) -> None:
+        self.metrics = Metrics("", "1.2.3", "x")
+        self.windows = 0
         self.is_live = True
         self.readiness = (True, "ready")
         self.error: Exception | None = None
@@ -34,6 +36,9 @@ class Answers:
             raise self.error
         return {"tasks": {"0": {"state": "running"}}, "clock": None}
 
+    def set_gauges(self) -> None:
+        self.metrics.set_windows(0, self.windows)
+
 
 @pytest.fixture
 def health() -> Answers:
@@ -42,7 +47,7 @@ def health() -> Answers:
 
 @pytest.fixture
 async def server(health: Answers) -> AsyncIterator[HttpServer]:
-    server = HttpServer("127.0.0.1", 0, Metrics("", "1.2.3", "x"), health)
+    server = HttpServer("127.0.0.1", 0, health.metrics, health)
     await server.start()
     yield server
     await server.stop()
@@ -53,6 +58,16 @@ async def client(server: HttpServer) -> AsyncIterator[httpx.AsyncClient]:
     url = f"http://127.0.0.1:{server.port}"
     async with httpx.AsyncClient(base_url=url, trust_env=False, timeout=PATIENCE_S) as client:
         yield client
+
+
+async def test_a_gauge_is_of_the_moment_that_it_is_asked_for(
+    client: httpx.AsyncClient, health: Answers
+) -> None:
+    """And of none before."""
+    for windows in (3, 5):
+        health.windows = windows
+        shown = (await client.get("/metrics")).text
+        assert f'barengine_windows_open_count{{partition="0"}} {windows}.0' in shown
 
 
 async def test_metrics_are_served_as_prometheus_reads_them(client: httpx.AsyncClient) -> None:

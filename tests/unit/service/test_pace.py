@@ -6,7 +6,7 @@ import itertools
 
 import pytest
 
-from barengine.service.pace import CREDIT_S, FAR, FAR_INTERVALS, Pace
+from barengine.service.pace import CREDIT_S, FAR, FAR_EACH, FAR_INTERVALS, FAR_MOST, Pace
 
 INTERVAL_S = 0.1
 
@@ -77,3 +77,12 @@ def test_who_is_far_behind_takes_several_intervals_at_once() -> None:
     assert pace.wait_s(10.0, backlog=FAR) == pytest.approx(INTERVAL_S)
     assert pace.wait_s(10.0, backlog=FAR + 1) == pytest.approx(FAR_INTERVALS * INTERVAL_S)
     assert pace.wait_s(10.0, backlog=0) == 0
+
+
+def test_far_behind_many_partitions_take_turns() -> None:
+    """Together they begin so many in an interval, but none waits for ever."""
+    for partitions, intervals in ((9, FAR_INTERVALS), (60, 60 / FAR_EACH), (1000, FAR_MOST)):
+        pace = Pace(INTERVAL_S, 10.0)
+        pace.begin(10.0, partitions)
+        assert pace.wait_s(10.0, backlog=FAR + 1) == pytest.approx(intervals * INTERVAL_S)
+        assert pace.wait_s(10.0, backlog=FAR) == pytest.approx(INTERVAL_S)

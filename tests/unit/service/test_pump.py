@@ -28,6 +28,7 @@ class Seat:
 
     def __init__(self) -> None:
         self.seeks: list[int] = []
+        self.assigned = {0}
         self.paused = True
         self.asked_ahead = asyncio.Event()
         self._watch = PartitionWatch(3600 * NS_PER_S)
