@@ -163,9 +163,10 @@ class _Watched:
         if time.perf_counter() - self._seen[-1][0].at < _SETTLED_S:
             return False
         self._look(ends)
-        if not self._missing:
-            self.end = next(moment for moment, seen in self._seen if self._reaches(seen))
-        return not self._missing
+        if not self._missing:  # the last ones may have come during the look: then it is later
+            reached = (moment for moment, seen in self._seen if self._reaches(seen))
+            self.end = next(reached, None)
+        return self.end is not None
 
     def _ends(self) -> Ends:
         """Asked of the broker, all partitions at once."""

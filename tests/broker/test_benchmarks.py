@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -137,6 +138,26 @@ async def test_the_end_is_the_commit_of_the_last_bar(bootstrap: str) -> None:
     bars = len(expected(load))
     assert run.seconds > pause_s
     assert (run.problem, run.verdict) == ("", Verdict(exact=bars, duplicate=bars))
+
+
+async def test_bars_may_come_while_they_are_looked_at(
+    bootstrap: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The end is the first moment at which all of them were known to be there, and not earlier."""
+    load = Load(1_000, series=10, partitions=1, minutes=3)
+    await prepare(bootstrap, load)
+    made = [(key, tuple(bar)) for key, bar in expected(load).items()]
+    known, asked = measuring._Watched._ends, []
+
+    def late(self: Any) -> tuple[int, ...]:
+        """For a second, of no more than there must be at least."""
+        asked.append(time.perf_counter())
+        return min(known(self), (len(made),)) if asked[-1] - asked[0] < 1 else known(self)
+
+    monkeypatch.setattr(measuring._Watched, "_ends", late)
+    run = measure(script(TWICE.format(bars=made, pause_s=0), told=True), bootstrap, load)
+    assert (run.problem, run.verdict) == ("", Verdict(len(made), duplicate=len(made)))
+    assert run.seconds > 0
 
 
 @pytest.mark.parametrize(
