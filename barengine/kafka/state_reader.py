@@ -149,7 +149,7 @@ async def _read(
 
 def _pieces(fetch: Fetch) -> Iterator[list[Any]]:
     """The records of a fetch as aiokafka parses them, without those of aborted transactions."""
-    parsed = MemoryRecords(fetch.data)
+    parsed = MemoryRecords(bytes(fetch.data))  # it takes no view of an answer
     for batch, _ in fetch.batches():
         # not its own iterator: that one begins again where it has ended
         records = (one for one in parsed.next_batch())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import random
 from collections.abc import Iterator
 from typing import Any
 
@@ -51,6 +52,14 @@ async def test_committed_records_in_order(bootstrap: str, topic_name: str) -> No
         (b"a", b"2"),
         (b"b", None),
     ]
+
+
+async def test_a_large_state(bootstrap: str, topic_name: str) -> None:
+    """So large that it stays in the answers that brought it."""
+    make_topic(bootstrap, topic_name, 1, cleanup_policy="compact")
+    every = [(b"%d" % number, random.Random(number).randbytes(1000)) for number in range(3000)]
+    write(bootstrap, topic_name, [Record(value, key) for key, value in every], "lz4")
+    assert await read_state(ConnectionConfig(bootstrap), topic_name, 0) == every
 
 
 async def test_from_an_offset_on(bootstrap: str, topic_name: str) -> None:
