@@ -15,6 +15,8 @@ from barengine.kafka.silence import PartitionWatch
 from barengine.kernel import end_of
 
 _LARGE: Final = 64 * 1024
+"""Smaller ones are copied: names are among them, and must be bytes."""
+
 _SHARE: Final = 5
 """A large part of an answer stays where it is if it is at least so much of it: as long as somebody
 holds the part, all of the answer stays in memory, so at most so many times as much."""
