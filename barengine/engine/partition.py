@@ -202,7 +202,7 @@ class PartitionEngine:
 
         Never in replay: there is no snapshot to wait for, and nothing closes.
         """
-        return not self.replaying and self._turns.held
+        return self._turns.held and not self.replaying
 
     def feed(self, batch: RecordBatch, next_offset: int, wall_ns: int) -> Outcome:
         """Take a batch up to ``next_offset`` (which may lie beyond its last record).
@@ -220,17 +220,20 @@ class PartitionEngine:
         return self._live(batch, next_offset, wall_ns)
 
     def _live(self, batch: RecordBatch, stop: int, wall_ns: int) -> Outcome:
-        outcome = Outcome(self.position, None, 0, 0, [])
-        self._turns.drain()
-        while outcome.need_schema is None and self.position < stop and not self.held:
+        turns, outcome = self._turns, None
+        turns.drain()
+        while self.position < stop and not turns.held:
             outcome = self.kernel.process(
-                batch, self.position, stop, wall_ns, most_late=self._turns.late_room
+                batch, self.position, stop, wall_ns, most_late=turns.late_room
             )
             self.position = outcome.next_offset
             self.live_records += outcome.records
-            self._keep(outcome.rejects)
-            self._turns.drain()
-        return outcome
+            if outcome.rejects:
+                self._keep(outcome.rejects)
+            turns.drain()
+            if outcome.need_schema is not None:
+                break
+        return outcome or Outcome(self.position, None, 0, 0, [])
 
     def skip_to(self, next_offset: int) -> None:
         """Nothing of interest stands before ``next_offset`` (control batches, compaction)."""

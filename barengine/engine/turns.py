@@ -64,6 +64,8 @@ class Turns:
     def held(self) -> bool:
         """Whether a broker has to wait for a transaction before it can close further, or there are
         as many corrections as one can carry."""
+        if self._book is None:  # asked behind every batch
+            return False
         if self._kernel.held():
             return True
         corrected = self._leaves and any(leaf.kind is Kind.CORRECTION for leaf in self._leaves)
@@ -116,7 +118,7 @@ class Turns:
                 share = max(1, room // len(held))
                 kernel.allow(broker, book.due(broker, through, share, kernel.open_windows))
         kernel.drain()
-        if self.late_room <= 0:
+        if self._late and self.late_room <= 0:
             self._turn()
 
     def take(self) -> Taken:

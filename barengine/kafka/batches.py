@@ -24,6 +24,7 @@ CODEC_MASK: Final = 0x07
 LOG_APPEND_TIME: Final = 0x08
 TRANSACTIONAL: Final = 0x10
 CONTROL: Final = 0x20
+_OF_TRANSACTIONS: Final = TRANSACTIONAL | CONTROL
 
 _ABORT: Final = 0
 _CONTROL_KEY: Final = struct.Struct(">hh")
@@ -67,7 +68,8 @@ def read_batches(
                 raise CorruptBatchError(
                     f"wrong CRC in the record batch at offset {header.base_offset}"
                 )
-            wanted = filter_.wants(header, data, start) and header.records > 0
+            plain = not header.attributes & _OF_TRANSACTIONS
+            wanted = (plain or filter_.wants(header, data, start)) and header.records > 0
             offset = max(offset, header.next_offset)
             yield BatchRead(_decompressed(header, data, start) if wanted else None, offset)
         start = header.stop
@@ -105,7 +107,7 @@ class _AbortFilter:
         self._open: set[int] = set()
 
     def wants(self, header: BatchHeader, data: bytes | memoryview, start: int) -> bool:
-        """Whether a reader of committed records gets this batch."""
+        """Whether a reader of committed records gets this batch, of a transaction or its end."""
         while self._coming and self._coming[-1][1] < header.next_offset:
             self._open.add(self._coming.pop()[0])
         if header.attributes & CONTROL:

@@ -51,7 +51,10 @@ _NAMES: Final = {
 }
 """Names that the functions we rebuild or feed must still use, or our classes are never asked."""
 
-_ATTRIBUTES: Final = ("_records", "_prefetch_backoff", "_fetch_max_wait_ms", "_fetch_waiters")
+_ATTRIBUTES: Final = (
+    *("_records", "_prefetch_backoff", "_fetch_max_wait_ms", "_fetch_waiters"),
+    "_subscriptions",
+)
 
 _OF_REQUESTS: Final = ("_max_wait_ms", "build")
 _OF_ANSWERS: Final = ("BytesIO", "RESPONSE_TYPE", "decode")
@@ -120,8 +123,18 @@ class FetchHook:
         """
         for _ in range(_PASSES):
             await asyncio.sleep(0)
-            if self._under_way:
+            if self._under_way or not self._wants_more():
                 return
+
+    def _wants_more(self) -> bool:
+        """Whether a partition waits for its next fetch, or will as soon as somebody polls."""
+        fetcher = self._fetcher
+        subscription = fetcher._subscriptions.subscription
+        assignment = None if subscription is None else subscription.assignment
+        if assignment is None:
+            return False
+        read = fetcher._records
+        return any(tp in read or not assignment.state_value(tp).paused for tp in assignment.tps)
 
     async def _observed_request(self, assignment: Any, node_id: int, request: Any) -> bool:
         self._under_way += 1

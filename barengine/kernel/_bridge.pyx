@@ -154,10 +154,11 @@ cdef int set_walk(Walk* walk, batch, bytes payload) except -1:
 
 
 cdef int set_skip(Walk* walk, skip) except -1:
-    cdef list offsets = sorted(skip)
+    cdef list offsets
     cdef Py_ssize_t at
-    if not offsets:
+    if not skip:
         return 0
+    offsets = sorted(skip)
     walk.skip = <int64_t*>calloc(len(offsets), sizeof(int64_t))
     if walk.skip == NULL:
         raise MemoryError

@@ -102,6 +102,9 @@ from barengine.model import MAX_SIZE, Framing, Order, Watermark
 cdef enum:
     MAX_PRICE_SCALE = 18    # digits of the bar's decimal(18), and powers of ten in 64 bits
 
+# A NamedTuple's own constructor is written in Python.
+cdef object new_tuple = tuple.__new__
+
 
 cdef bytes checked_name(str name):
     raw = name.encode()
@@ -317,13 +320,13 @@ cdef class CompiledKernel:
             if end == MALFORMED:
                 raise_malformed(batch)
             self._leave(&walk, batch)
-            return Outcome(
+            return new_tuple(Outcome, (
                 walk.next_offset,
                 walk.need_schema if end == AT_SCHEMA else None,
                 walk.records,
                 walk.accepted,
                 rejects(&walk, batch, self._store.rules.sized),
-            )
+            ))
         finally:
             self._busy = False
             free_walk(&walk)

@@ -107,9 +107,9 @@ class KernelConfig:
         )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # not frozen: one is made for each batch, and it would take twice as long
 class RecordBatch:
-    """The records of one decompressed v2 record batch.
+    """The records of one decompressed v2 record batch. Nobody changes it.
 
     ``payload`` is ``count`` records back to back, each (KIP-98):
     length varint, attributes int8, timestamp delta varlong, offset delta varint,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from collections.abc import AsyncIterator, Iterable
 from typing import Final
@@ -26,6 +27,9 @@ _IDLE_S: Final = 3600.0
 _INLINE: Final = 2000
 """More records than this are built in a thread: they would hold up the event loop for more than a
 millisecond, and fewer are done sooner than a thread begins."""
+
+_SOONER_S: Final = 0.0005
+"""Less is the rounding of floats, or not worth being woken for."""
 
 _COUNTED: Final = 2000
 """Rejects that are counted at a stretch: some milliseconds."""
@@ -73,6 +77,8 @@ class Committer:
         self._last_begin = time.monotonic()
         self._pace = Pace(wiring.settings.commit_interval_ns / NS_PER_S, self._last_begin)
         self._waiting_since: float | None = None
+        self._wakes = math.inf
+        """When it looks again by itself: only what is due sooner need wake it."""
 
     def exclusive(self) -> asyncio.Lock:
         """Held, no transaction is in flight."""
@@ -80,9 +86,12 @@ class Committer:
 
     def wake(self) -> None:
         """Look again whether something is due."""
+        now = time.monotonic()
         if self._waiting_since is None and self._engine.has_output:
-            self._waiting_since = time.monotonic()
-        self._woken.set()
+            self._waiting_since = now
+        wait_s = self._until_due(now)
+        if wait_s is not None and now + wait_s < self._wakes - _SOONER_S:
+            self._woken.set()
 
     @property
     def full(self) -> bool:
@@ -99,8 +108,10 @@ class Committer:
     async def run(self) -> None:
         """Commit whenever something is due, until cancelled or failed."""
         while True:
-            wait_s = self._until_due()
+            now = time.monotonic()
+            wait_s = self._until_due(now)
             if wait_s is None or wait_s > 0:
+                self._wakes = math.inf if wait_s is None else now + wait_s
                 await self._sleep(wait_s)
                 continue
             async with self._lock:
@@ -119,13 +130,12 @@ class Committer:
         """Throw the producer away; whatever it had not committed is aborted by the next fence."""
         await self._sink.discard()
 
-    def _until_due(self) -> float | None:
+    def _until_due(self, now: float) -> float | None:
         engine = self._engine
         if engine.replaying:
             return None
         if self._eager:
             return 0.0
-        now = time.monotonic()
         if engine.has_output:
             return 0.0 if self.full else self._pace.wait_s(now, self.backlog)
         moved = engine.position != engine.commit_offset

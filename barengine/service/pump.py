@@ -18,7 +18,6 @@ import structlog
 from barengine.engine.partition import PartitionEngine
 from barengine.errors import KafkaUnavailableError, RegistryUnavailableError
 from barengine.kafka.fetch import Fetch
-from barengine.kernel import RecordBatch
 from barengine.service.commits import Committer
 from barengine.service.wiring import Wiring, wall_ns
 
@@ -184,12 +183,10 @@ class Pump:
             while engine.position < next_offset:
                 begin = max(engine.position, batch.base_offset)
                 piece = min(_PIECE, self._committer.allowance.records)
-                yield self._feed(batch, min(next_offset, begin + piece))
-
-    def _feed(self, batch: RecordBatch, next_offset: int) -> int | None:
-        outcome = self._engine.feed(batch, next_offset, wall_ns())
-        self._went_on()
-        return outcome.need_schema
+                outcome = engine.feed(batch, min(next_offset, begin + piece), wall_ns())
+                if not self._live:
+                    self._went_on()
+                yield outcome.need_schema
 
     async def _learn(self, schema_id: int) -> None:
         """Wait until the registry answers: a record is never skipped because it is down."""

@@ -15,7 +15,9 @@ EVERY_MS = 5
 GRACE_MS = 100
 JITTER_MS = 20
 _WARM_UP = 3
-"""Buckets at the beginning that do not count: connections, caches, the broker's compiler."""
+"""Buckets at the beginning that do not count: connections, caches, the broker's compiler. Where
+there are few, the first one alone: the marker of a new partition's first transaction makes the
+broker write to new pages of two index files, and the file system may keep it waiting for that."""
 
 
 def latencies(feed: dict[str, Any], read: dict[str, Any], window_ms: int) -> dict[str, Any]:
@@ -23,7 +25,7 @@ def latencies(feed: dict[str, Any], read: dict[str, Any], window_ms: int) -> dic
     came = {(p, broker, start): (count, at) for p, broker, start, count, at in read["buckets"]}
     sent, acked, missing = [], [], 0
     ends = sorted({end for _, _, end, _, _ in feed["closings"]})
-    counted = set(ends[_WARM_UP:] if len(ends) > 2 * _WARM_UP else ends)
+    counted = set(ends[_WARM_UP if len(ends) > 2 * _WARM_UP else 1 :])
     for partition, broker, end, sent_ns, acked_ns in feed["closings"]:
         found = came.get((partition, f"B{broker}", end - window_ms))
         if end not in counted:

@@ -254,3 +254,19 @@ async def test_the_next_request_is_under_way_before_anyone_keeps_the_loop(
             pass
         await one.source.ask_ahead()
         assert hook._under_way == 1
+
+
+async def test_nobody_waits_for_a_request_that_is_not_to_come(
+    bootstrap: str, topic_name: str
+) -> None:
+    """Where every partition is paused and nothing waits to be read, none follows."""
+    make_topic(bootstrap, topic_name, 1)
+    write(bootstrap, topic_name, map(Record, VALUES))
+    async with reader(bootstrap, topic_name) as one:
+        await one.read(len(VALUES))
+        hook: Any = one.source._hook
+        assert hook._wants_more()
+        one.source.pause(0)
+        assert not hook._wants_more()
+        one.source.resume(0)
+        assert hook._wants_more()

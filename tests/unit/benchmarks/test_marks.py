@@ -64,7 +64,9 @@ def test_a_bucket_is_closed_by_the_first_tick_that_is_grace_behind_its_end() -> 
 
 
 def test_latency_runs_from_the_tick_to_the_last_bar_of_its_broker_and_partition() -> None:
-    """Both from sending and from the broker's word; a bucket that never came is missing."""
-    feed = {"closings": [(0, 0, 2000, 1_000_000, 3_000_000), (1, 0, 2000, 0, 0)]}
+    """Both from sending and from the broker's word; a bucket that never came is missing. The
+    first one does not count."""
+    first = (0, 0, 1000, 0, 0)
+    feed = {"closings": [first, (0, 0, 2000, 1_000_000, 3_000_000), (1, 0, 2000, 0, 0)]}
     read = {"buckets": [(0, "B0", 1000, 250, 9_000_000), (0, "B1", 1000, 250, 99_000_000)]}
     assert latencies(feed, read, 1000) == {"sent": [8.0], "acked": [6.0], "missing": 1}

@@ -72,3 +72,39 @@ async def test_an_idle_partition_commits_once_an_hour(monkeypatch: pytest.Monkey
         await committer.run()
     assert committer.committed_offset == engine.position
     assert all(snapshot.all_state() for snapshot in outputs.snapshots), "there is something in it"
+
+
+async def test_a_committer_sleeps_on_where_nothing_is_due_sooner() -> None:
+    """It is woken for the first tick behind a commit, which must not wait for an hour, and not
+    again for the next ones."""
+    market = Market(PureKernel)
+    market.put(0)
+    market.owner.feed_all()
+    market.commit()
+    settings = load_settings(None, {})
+    metrics: Any = SimpleNamespace(**dict.fromkeys(METRICS, lambda *_: None))
+    wiring: Any = SimpleNamespace(
+        commit_turn=asyncio.Lock(),
+        metrics=metrics,
+        settings=settings,
+        source=SimpleNamespace(assigned={0}),
+    )
+    outputs: Any = Outputs(settings.state_topic)
+    committer = Committer(market.owner.engine, outputs, outputs, wiring, Allowance(), eager=False)
+
+    def woken() -> bool:
+        committer.wake()
+        return committer._woken.is_set()
+
+    running = asyncio.create_task(committer.run())
+    await asyncio.sleep(0)
+    assert not woken(), "nothing has come"
+    for at in (1, 2):
+        market.put(at)
+        market.owner.feed_all()
+        assert woken() == (at == 1)
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+    assert outputs.snapshots == []
