@@ -57,12 +57,6 @@ class Ratios(NamedTuple):
     fastest: str
     thriftiest: str
 
-    def __str__(self) -> str:
-        return (
-            f"{COMPILED.name} against the best {_PEER} variant: {self.speed:.1f} times the ticks "
-            f"a second ({self.fastest}), {self.cpu:.1f} times less CPU ({self.thriftiest})."
-        )
-
 
 def run(options: Options) -> Iterator[Section]:
     """Measure all contenders that are wanted and can be measured here."""
@@ -73,7 +67,7 @@ def run(options: Options) -> Iterator[Section]:
         return
     runs = in_rounds(options, entries)
     intro = _INTRO.format(how_often=how_often(options))
-    remarks = [*_told(runs), *_marks(runs), *left_out]
+    remarks = [*told(runs), *_marks(runs), *left_out]
     yield _section("Side by side", intro, entries, runs, remarks)
     yield from _longer(options, [one for one in chosen if one.name in _LONG_NAMES])
 
@@ -86,7 +80,7 @@ def _longer(options: Options, chosen: Sequence[Contender]) -> Iterator[Section]:
     entries = [Entry(one.name, one, load) for one in chosen]
     runs = in_rounds(options, entries)
     intro = _LONG_INTRO.format(how_often=how_often(options))
-    yield _section("Side by side, a longer run", intro, entries, runs, _told(runs))
+    yield _section("Side by side, a longer run", intro, entries, runs, told(runs))
 
 
 def _section(
@@ -119,9 +113,19 @@ def ratios(runs: Mapping[str, Sequence[Run]]) -> Ratios | None:
     )
 
 
-def _told(runs: Mapping[str, Sequence[Run]]) -> list[str]:
-    found = ratios(runs)
-    return [] if found is None else [str(found)]
+def told(runs: Mapping[str, Sequence[Run]]) -> list[str]:
+    """A sentence for each variant of the peer."""
+    pairs = {
+        name: ratios({one: runs.get(one, ()) for one in (COMPILED.name, name)})
+        for name in runs
+        if name.startswith(_PEER)
+    }
+    return [
+        f"{COMPILED.name} against {name}: {found.speed:.1f} times the ticks a second, "
+        f"{found.cpu:.1f} times less CPU."
+        for name, found in pairs.items()
+        if found is not None
+    ]
 
 
 def _marks(runs: Mapping[str, Sequence[Run]]) -> list[str]:
@@ -130,12 +134,22 @@ def _marks(runs: Mapping[str, Sequence[Run]]) -> list[str]:
         return []
     ours = [run for run in runs[COMPILED.name] if run.good]
     against = ratios(runs)
-    best = f"the best {_PEER} variant"
+    fastest, thriftiest = (against.fastest, against.thriftiest) if against else (_PEER, _PEER)
     return [
         at_least("ticks/s", _speed(ours) if ours else None, SPEED, rate),
         at_most("CPU s per M ticks", _cpu(ours) if ours else None, CPU, _short),
-        at_least(f"times the ticks/s of {best}", against and against.speed, TIMES_SPEED, _times),
-        at_least(f"times less CPU than {best}", against and against.cpu, TIMES_CPU, _times),
+        at_least(
+            f"times the ticks/s of the best, {fastest}",
+            against and against.speed,
+            TIMES_SPEED,
+            _times,
+        ),
+        at_least(
+            f"times less CPU than the best, {thriftiest}",
+            against and against.cpu,
+            TIMES_CPU,
+            _times,
+        ),
         *loop.marks(runs[COMPILED.name]),
     ]
 

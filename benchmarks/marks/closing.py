@@ -75,8 +75,9 @@ def chain(plan: Plan) -> Section:
         "A chain of roll-ups",
         f"{series:,} series over {burst.CHAIN_PARTITIONS} partitions have a tick in the last "
         "second of a day, then one tick of each partition closes that second and all that end "
-        "with it, until a reader of committed records has the bars of every period. The mark: at "
-        "most linear, no more than so many times a chain of one as there are periods.",
+        "with it, until a reader of committed records has the bars of every period. The day before "
+        "ended so, too, uncounted: topics are not new. The mark: at most linear, no more than so "
+        "many times a chain of one as there are periods.",
         ("periods", "bars", "acknowledged to readable, ms", "sent to readable, ms"),
         rows,
         [

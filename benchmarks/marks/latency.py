@@ -42,7 +42,8 @@ def section(plan: Plan) -> Section:
         f"{steady.GRACE_MS} ms, exactly once, all else default. A closing is one bucket of one "
         "broker in one partition: from the broker's word for the batch with the tick that closes "
         "it (or from sending that batch) until a reader of committed records, librdkafka, has its "
-        "last bar. The marks are for the former, medians of the runs. CPU as cores of this "
+        "last bar; the first three buckets of a run do not count, the first one where there are "
+        "few. The marks are for the former, medians of the runs. CPU as cores of this "
         "machine; the others have no part in it, and should be 0.",
         (
             "WINDOW",

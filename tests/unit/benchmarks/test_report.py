@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from benchmarks import loop
-from benchmarks.compare import ratios
+from benchmarks.compare import Ratios, ratios, told
 from benchmarks.marking import at_least, at_most
 from benchmarks.measure import Run
 from benchmarks.report import Section, markdown, rate, spread
@@ -59,10 +59,12 @@ def test_barengine_is_held_against_the_best_variant() -> None:
         "Kafka Streams, wrong": [run(0.1, 0.1, Verdict(exact=8, wrong=1))],
         "Kafka Streams, twice": [run(0.1, 0.1, Verdict(exact=9, duplicate=1))],
     }
-    assert str(ratios(runs)) == (
-        "barengine against the best Kafka Streams variant: 10.0 times the ticks a second "
-        "(Kafka Streams, other), 30.0 times less CPU (Kafka Streams, one)."
-    )
+    assert ratios(runs) == Ratios(10.0, 30.0, "Kafka Streams, other", "Kafka Streams, one")
+    assert told(runs) == [
+        "barengine against Kafka Streams, one: 20.0 times the ticks a second, 30.0 times less CPU.",
+        "barengine against Kafka Streams, other: "
+        "10.0 times the ticks a second, 50.0 times less CPU.",
+    ]
     assert ratios({"barengine": runs["barengine"]}) is None
     assert ratios(runs | {"barengine": [run(verdict=Verdict(exact=8, missing=1))]}) is None
 
