@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from types import SimpleNamespace
 from typing import Any
 
@@ -240,14 +241,21 @@ def test_a_fetcher_without_its_attributes_is_refused() -> None:
         check_internals(SimpleNamespace(_records={}))
 
 
-async def test_the_next_request_is_under_way_before_anyone_keeps_the_loop(
-    bootstrap: str, topic_name: str
-) -> None:
-    """Whoever has data and asks ahead finds that aiokafka has asked for what follows."""
+@asynccontextmanager
+async def caught_up(bootstrap: str, topic_name: str) -> AsyncIterator[Any]:
+    """A reader that has read all of a new topic."""
     make_topic(bootstrap, topic_name, 1)
     write(bootstrap, topic_name, map(Record, VALUES))
     async with reader(bootstrap, topic_name) as one:
         await one.read(len(VALUES))
+        yield one
+
+
+async def test_the_next_request_is_under_way_before_anyone_keeps_the_loop(
+    bootstrap: str, topic_name: str
+) -> None:
+    """Whoever has data and asks ahead finds that aiokafka has asked for what follows."""
+    async with caught_up(bootstrap, topic_name) as one:
         hook: Any = one.source._hook
         write(bootstrap, topic_name, map(Record, VALUES))
         while not await one.source.poll(5):
@@ -260,10 +268,7 @@ async def test_nobody_waits_for_a_request_that_is_not_to_come(
     bootstrap: str, topic_name: str
 ) -> None:
     """Where every partition is paused and nothing waits to be read, none follows."""
-    make_topic(bootstrap, topic_name, 1)
-    write(bootstrap, topic_name, map(Record, VALUES))
-    async with reader(bootstrap, topic_name) as one:
-        await one.read(len(VALUES))
+    async with caught_up(bootstrap, topic_name) as one:
         hook: Any = one.source._hook
         assert hook._wants_more()
         one.source.pause(0)
