@@ -35,10 +35,10 @@ def run(options: Options) -> Iterator[Section]:
     load = options.fit(LOAD)
     wire = _wire(load)
     ready = [batch for data in wire for batch in _read(data)]
-    count = sum(batch.count for batch in ready)
+    count = sum(batch.records for batch in ready)
     parts: dict[str, Callable[[], object]] = {
         "CRC-32C": lambda: [crc32c(part_of(one, ATTRIBUTES_AT, len(one))) for one in wire],
-        "CRC-32C and lz4": lambda: sum(b.count for data in wire for b in _read(data)),
+        "CRC-32C and lz4": lambda: sum(b.records for data in wire for b in _read(data)),
         "kernel: decode, aggregate, close": lambda: _work(ready),
         "all of it, batch by batch": lambda: _work(b for data in wire for b in _read(data)),
     }

@@ -13,9 +13,16 @@ from google_crc32c import value as crc32c
 
 from barengine.codec.records import iter_records
 from barengine.errors import CorruptBatchError
-from barengine.kafka.compression import CODECS, decompress
+from barengine.kafka.compression import CODECS, LZ4_BLOCK, decompress
 from barengine.kafka.legacy import read_message_set
-from barengine.kernel import BATCH_HEADER, BatchHeader, RecordBatch, header_at, part_of
+from barengine.kernel import (
+    BATCH_HEADER,
+    BatchHeader,
+    RecordBatch,
+    header_at,
+    part_of,
+    plain_batch,
+)
 
 CRC_AT: Final = 17
 ATTRIBUTES_AT: Final = 21
@@ -56,13 +63,22 @@ def read_batches(
     """
     filter_ = _AbortFilter(aborted)
     start = 0
-    while (header := header_at(data, start)) is not None:
+    while True:
+        found = plain_batch(data, start, crc32c, LZ4_BLOCK)
+        if found is not None:  # nearly always
+            batch, next_offset, start = found
+            offset = max(offset, next_offset)
+            yield BatchRead(batch, offset)
+            continue
+        header = header_at(data, start)
+        if header is None:
+            break
         if header.magic > 2:
             raise CorruptBatchError(f"a batch of unknown format {header.magic} at byte {start}")
         if header.magic < 2:
-            batch, next_offset = read_message_set(bytes(data[start : header.stop]))
+            old, next_offset = read_message_set(bytes(data[start : header.stop]))
             offset = max(offset, next_offset)
-            yield BatchRead(batch, offset)
+            yield BatchRead(old, offset)
         else:
             if crc32c(part_of(data, start + ATTRIBUTES_AT, header.stop)) != header.crc:
                 raise CorruptBatchError(
@@ -90,8 +106,9 @@ def _decompressed(header: BatchHeader, data: bytes | memoryview, start: int) -> 
             f"the record batch at offset {header.base_offset} is no {CODECS[codec]}: {error}"
         ) from error
     append_time_ms = header.max_time_ms if header.attributes & LOG_APPEND_TIME else None
+    behind = memoryview(data)[header.stop : 2 * header.stop - start]
     return RecordBatch(
-        payload, header.records, header.base_offset, header.base_time_ms, append_time_ms
+        payload, header.records, header.base_offset, header.base_time_ms, append_time_ms, behind
     )
 
 

@@ -9,6 +9,11 @@ socket, or TLS, writes a large read straight into the bytes that are given out w
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import fcntl
+import socket
+import struct
+import termios
 from typing import Any, Final
 
 from barengine.kernel import Fresh
@@ -17,6 +22,15 @@ _LARGE: Final = 64 * 1024
 """Below it, the reader's buffer is just as good; and that gets no more than this at a time, as
 what it has got of a large answer before the size is known is copied once more."""
 
+_AT_ONCE: Final = 512 * 1024
+"""Bytes of a large read that are worth waking up for. A socket that is read as soon as it has some
+is read a few KiB at a time: a broker on the same machine is hardly faster than that."""
+
+_TAIL: Final = 64 * 1024
+"""The rest of it is taken as it comes. Under TLS so much may have left the socket without having
+arrived: a record of 16 KiB that is not whole."""
+
+_INT: Final = struct.Struct("i")
 _NOTHING: Final = memoryview(b"")
 
 
@@ -36,7 +50,7 @@ class Frames(asyncio.BufferedProtocol):
 
     def __init__(self, reader: Any) -> None:
         self._reader, self._read = reader, reader.readexactly
-        self._size, self._missing = 0, _NOTHING
+        self._size, self._missing, self._low = 0, _NOTHING, 1
         self._small = memoryview(bytearray(_LARGE))
         reader.readexactly = self.readexactly
         transport = reader._transport
@@ -51,6 +65,11 @@ class Frames(asyncio.BufferedProtocol):
     def held(self) -> int:
         """Bytes that have arrived and are not read."""
         return self._size - len(self._missing) + len(self._reader._buffer)
+
+    @property
+    def arrived(self) -> int:
+        """And those that are still in the system's buffer, as TLS has packed them."""
+        return self.held + self._queued()
 
     async def readexactly(self, size: int) -> bytes:
         """As ``StreamReader.readexactly``.
@@ -73,6 +92,7 @@ class Frames(asyncio.BufferedProtocol):
         whole[:there] = reader._buffer
         reader._buffer.clear()
         self._size, self._missing = len(whole), whole[there:]
+        self._wake_at()
         try:
             while self._missing and reader.exception() is None and not reader._eof:
                 await reader._wait_for_data("readexactly")
@@ -86,6 +106,29 @@ class Frames(asyncio.BufferedProtocol):
             raise
         finally:
             self._size, self._missing = 0, _NOTHING
+            self._wake_at()
+
+    def _wake_at(self) -> None:
+        """Let the system wake us when much of what is missing is there, not for each packet."""
+        low = max(1, min(_AT_ONCE, len(self._missing) - _TAIL))
+        if low == self._low:
+            return
+        self._low = low
+        with contextlib.suppress(OSError):  # closed, or a system that knows nothing of it
+            self._socket().setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, low)
+
+    def _queued(self) -> int:
+        try:
+            found = fcntl.ioctl(self._socket().fileno(), termios.FIONREAD, bytes(_INT.size))
+        except OSError:
+            return 0
+        return int(_INT.unpack(found)[0])
+
+    def _socket(self) -> Any:
+        transport = self._reader._transport
+        if transport.is_closing():  # its descriptor may be another's soon
+            raise OSError("the connection is closed")
+        return transport.get_extra_info("socket")
 
     def _give_back(self, whole: memoryview) -> None:
         self._reader._buffer[:0] = whole[: self._size - len(self._missing)]
@@ -100,6 +143,7 @@ class Frames(asyncio.BufferedProtocol):
             self._protocol.data_received(self._small[:nbytes])
             return
         self._missing = self._missing[nbytes:]
+        self._wake_at()
         if not self._missing:
             self._reader._wakeup_waiter()
 

@@ -89,4 +89,4 @@ class _Watch:
         reader, waiting = self._conn._reader, self._conn._requests
         if reader is None or not waiting:
             return None
-        return waiting[0][0], frames_of(reader).held
+        return waiting[0][0], frames_of(reader).arrived

@@ -42,10 +42,10 @@ from barengine.kernel._pure_book import PureBook
 from barengine.kernel._pure_fetched import BATCH_HEADER, BATCH_PREFIX
 
 try:
-    from barengine.kernel._fetched import end_of, header_at, lz4_frame, part_of
+    from barengine.kernel._fetched import end_of, header_at, lz4_frame, part_of, plain_batch
     from barengine.kernel._fresh import Fresh
 except ImportError:  # not built: kernel_class says so to whoever wants the compiled one
-    from barengine.kernel._pure_fetched import end_of, header_at, lz4_frame, part_of
+    from barengine.kernel._pure_fetched import end_of, header_at, lz4_frame, part_of, plain_batch
     from barengine.kernel._pure_fresh import Fresh
 
 __all__ = [
@@ -88,6 +88,7 @@ __all__ = [
     "kernel_class",
     "lz4_frame",
     "part_of",
+    "plain_batch",
 ]
 
 

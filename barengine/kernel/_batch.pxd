@@ -68,6 +68,8 @@ cdef struct Walk:
     int64_t* skip       # ascending
     int64_t skip_count
     int64_t most_late   # how many more late ticks may be taken
+    const uint8_t* behind  # the end of what is read next: to ask for, and never to be read here
+    Py_ssize_t behind_step # bytes of it for each record
     # results
     int64_t next_offset
     uint32_t need_schema

@@ -1,6 +1,7 @@
 """What the kernel takes from Python and gives to it: plans, batches, rejected records, numbers that
 need Python's integers."""
 
+from cpython.buffer cimport PyBUF_SIMPLE, PyBuffer_Release, PyObject_GetBuffer
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from libc.stdint cimport int32_t, int64_t, uint8_t
 from libc.stdlib cimport calloc, malloc
@@ -144,12 +145,25 @@ cdef int _load_enums(tuple enums, Plan* out) except -1:
 cdef int set_walk(Walk* walk, batch, bytes payload) except -1:
     walk.cursor.p = <const uint8_t*>PyBytes_AS_STRING(payload)
     walk.cursor.end = walk.cursor.p + PyBytes_GET_SIZE(payload)
-    walk.count = batch.count
+    walk.count = batch.records
     walk.base_offset = batch.base_offset
     walk.base_time_ms = batch.base_time_ms
     walk.has_append_time = batch.append_time_ms is not None
     if walk.has_append_time:
         walk.append_time_ms = batch.append_time_ms
+    return set_behind(walk, batch.behind)
+
+
+cdef int set_behind(Walk* walk, behind) except -1:
+    """Only where it is: what is but asked for need not stay there."""
+    cdef Py_buffer view
+    walk.behind = walk.cursor.end
+    if behind is None or walk.count <= 0:
+        return 0
+    PyObject_GetBuffer(behind, &view, PyBUF_SIMPLE)
+    walk.behind = <const uint8_t*>view.buf + view.len
+    walk.behind_step = view.len // walk.count
+    PyBuffer_Release(&view)
     return 0
 
 
@@ -170,7 +184,7 @@ cdef int set_skip(Walk* walk, skip) except -1:
 
 cdef int raise_malformed(batch) except -1:
     """Let the readable parser say what is wrong."""
-    for _ in iter_records(batch.payload, batch.count):
+    for _ in iter_records(batch.payload, batch.records):
         pass
     raise ValueError("a malformed record batch")
 

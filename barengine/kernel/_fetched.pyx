@@ -11,7 +11,7 @@ from barengine.kernel._wire cimport big32, load32
 
 from barengine.errors import CorruptBatchError
 from barengine.kernel._fresh import Fresh
-from barengine.kernel._protocol import BatchHeader
+from barengine.kernel._protocol import BatchHeader, RecordBatch
 
 
 cdef extern from "Python.h":
@@ -20,13 +20,16 @@ cdef extern from "Python.h":
     enum: PyBUF_WRITE
 
 
-cdef enum:  # _pure_fetched: BATCH_PREFIX, _MAGIC_AT, BATCH_HEADER, _MIN_LENGTH
+cdef enum:  # _pure_fetched: BATCH_PREFIX, _MAGIC_AT, _ATTRIBUTES_AT, BATCH_HEADER, _MIN_LENGTH
     PREFIX = 12
     MAGIC_AT = 16
+    ATTRIBUTES_AT = 21
     HEADER = 61
     MIN_LENGTH = 14
 
 cdef enum:
+    LOG_APPEND_TIME = 0x08
+    LZ4 = 3
     LZ4_HEADER = 7
     LZ4_BLOCK_CHECKSUM = 0x10
     LZ4_CHECKSUM = 0x04
@@ -99,7 +102,7 @@ cdef object header(const uint8_t* p, Py_ssize_t size, Py_ssize_t start):
         stop,
         2,
         big32(p + 17),
-        big16(p + 21),
+        big16(p + ATTRIBUTES_AT),
         base,
         next_of(p),
         big64(p + 27),
@@ -169,6 +172,56 @@ cdef class Part:
 def part_of(data, Py_ssize_t start, Py_ssize_t stop):
     """See ``_pure_fetched``."""
     return Part(data, start, stop)
+
+
+# -- a plain batch ---------------------------------------------------------------------------------
+
+def plain_batch(data, Py_ssize_t start, crc32c, decompress_block_into):
+    """See ``_pure_fetched``."""
+    cdef Py_buffer view
+    PyObject_GetBuffer(data, &view, PyBUF_SIMPLE)
+    try:
+        if not is_plain(<const uint8_t*>view.buf, view.len, start):
+            return None
+        return plain(data, <const uint8_t*>view.buf, view.len, start, crc32c, decompress_block_into)
+    finally:
+        PyBuffer_Release(&view)
+
+
+cdef inline bint is_plain(const uint8_t* p, Py_ssize_t size, Py_ssize_t start) noexcept nogil:
+    if stop_of(p, size, start) - start < HEADER:  # or there is none
+        return False
+    p += start
+    return (
+        p[MAGIC_AT] == 2
+        and big16(p + ATTRIBUTES_AT) & ~LOG_APPEND_TIME == LZ4
+        and <int32_t>big32(p + 57) > 0
+    )
+
+
+cdef object plain(
+    data, const uint8_t* p, Py_ssize_t size, Py_ssize_t start, crc32c, decompress_block_into
+):
+    cdef Py_ssize_t stop = stop_of(p, size, start)
+    cdef Py_ssize_t length = stop - start
+    p += start
+    if crc32c(Part(data, start + ATTRIBUTES_AT, stop)) != big32(p + 17):
+        return None
+    try:
+        payload = unframed(p + HEADER, length - HEADER, decompress_block_into)
+    except Exception:  # whoever looks closely meets it again
+        return None
+    if payload is None:
+        return None
+    batch = new_tuple(RecordBatch, (
+        payload,
+        <int32_t>big32(p + 57),
+        big64(p),
+        big64(p + 27),
+        big64(p + 35) if big16(p + ATTRIBUTES_AT) & LOG_APPEND_TIME else None,
+        memoryview(data)[stop : stop + length],
+    ))
+    return batch, next_of(p), stop
 
 
 # -- LZ4 -------------------------------------------------------------------------------------------

@@ -107,22 +107,23 @@ class KernelConfig:
         )
 
 
-@dataclass(slots=True)  # not frozen: one is made for each batch, and it would take twice as long
-class RecordBatch:
-    """The records of one decompressed v2 record batch. Nobody changes it.
+class RecordBatch(NamedTuple):
+    """The records of one decompressed v2 record batch.
 
-    ``payload`` is ``count`` records back to back, each (KIP-98):
+    ``payload`` is ``records`` records back to back, each (KIP-98):
     length varint, attributes int8, timestamp delta varlong, offset delta varint,
     key length varint (-1 null) + key, value length varint (-1 null) + value,
     header count varint + headers. Varints are zigzag.
     """
 
     payload: bytes
-    count: int
+    records: int
     base_offset: int
     base_time_ms: int
     append_time_ms: int | None = None
     """Set when the topic stamps LogAppendTime: then it is every record's timestamp."""
+    behind: bytes | memoryview | None = None
+    """What is read next, about: the compiled kernel asks the memory for it while it works."""
 
 
 class BatchHeader(NamedTuple):

@@ -30,14 +30,19 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from barengine.errors import CorruptBatchError
-from barengine.kernel._protocol import BatchHeader
+from barengine.kernel._protocol import BatchHeader, RecordBatch
 from barengine.kernel._pure_fresh import Fresh
 
 BATCH_PREFIX: Final = struct.Struct(">qi")
 BATCH_HEADER: Final = struct.Struct(">qiibIhiqqqhii")
 _MAGIC_AT: Final = 16
+_ATTRIBUTES_AT: Final = 21
+"""What the CRC is of begins with them."""
 _MIN_LENGTH: Final = 14
 """Smallest message of format 0 behind its length: CRC, magic, attributes, two empty lengths."""
+
+_LOG_APPEND_TIME: Final = 0x08
+_LZ4: Final = 3
 
 _LZ4_START: Final = struct.Struct("<IBB")
 _LZ4_HEADER: Final = _LZ4_START.size + 1
@@ -107,6 +112,50 @@ def part_of(data: bytes | memoryview, start: int, stop: int) -> bytes:
     Compiled, it is something that such a library takes all the same, without a copy.
     """
     return bytes(data[start:stop])
+
+
+def plain_batch(
+    data: bytes | memoryview,
+    start: int,
+    crc32c: Callable[..., int],
+    decompress_block_into: Callable[..., int],
+) -> tuple[RecordBatch, int, int] | None:
+    """A batch as most are: whole and sound, LZ4, of no transaction, with records.
+
+    Args:
+        crc32c: ``google_crc32c``'s ``value``.
+        decompress_block_into: ``cramjam.lz4``'s.
+
+    Returns:
+        The batch, the offset behind it and the byte behind it. None where what is at ``start`` is
+        no such batch, or none at all: it takes a closer look then.
+    """
+    try:
+        found = header_at(data, start)
+    except CorruptBatchError:
+        return None
+    if found is None or found.magic != 2 or found.records <= 0:
+        return None
+    if found.attributes & ~_LOG_APPEND_TIME != _LZ4:
+        return None
+    if crc32c(part_of(data, start + _ATTRIBUTES_AT, found.stop)) != found.crc:
+        return None
+    frame = memoryview(data)[start + BATCH_HEADER.size : found.stop]
+    try:
+        payload = lz4_frame(frame, decompress_block_into)
+    except Exception:  # whoever looks closely meets it again
+        return None
+    if payload is None:
+        return None
+    batch = RecordBatch(
+        payload,
+        found.records,
+        found.base_offset,
+        found.base_time_ms,
+        found.max_time_ms if found.attributes & _LOG_APPEND_TIME else None,
+        memoryview(data)[found.stop : 2 * found.stop - start],
+    )
+    return batch, found.next_offset, found.stop
 
 
 def lz4_frame(data: memoryview, decompress_block_into: Callable[..., int]) -> bytes | None:

@@ -31,7 +31,7 @@ def records_of(batch: RecordBatch) -> Iterator[Record]:
     Raises:
         ValueError: the batch is malformed.
     """
-    for offset_delta, time_delta, key, value, headers in iter_records(batch.payload, batch.count):
+    for offset_delta, time_delta, key, value, headers in iter_records(batch.payload, batch.records):
         time_ms = batch.append_time_ms
         if time_ms is None:
             time_ms = batch.base_time_ms + time_delta

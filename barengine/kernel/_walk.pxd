@@ -50,6 +50,7 @@ from barengine.kernel._wire cimport (
     big32,
     likely,
     prefetch,
+    prefetch_far,
     read_record,
     unlikely,
 )
@@ -162,6 +163,7 @@ cdef inline int decode_group(Store* st, Decoder* how, Walk* walk) except -1 nogi
     cdef int64_t top = walk.top
     cdef int end = ON
     cdef const uint8_t* at
+    cdef const uint8_t* next_data = walk.behind - count * walk.behind_step
     walk.group.p, walk.group.count, walk.group.top = c.p, count, top
     while one < walk.ahead + GROUP:
         if unlikely(count <= 0):
@@ -170,6 +172,8 @@ cdef inline int decode_group(Store* st, Decoder* how, Walk* walk) except -1 nogi
             break
         at = c.p
         prefetch(c.p + AHEAD)
+        prefetch_far(next_data)
+        next_data += walk.behind_step
         if unlikely(not read_record(&c, &one.record)):
             end = MALFORMED
             break

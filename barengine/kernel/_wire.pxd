@@ -21,6 +21,7 @@ cdef extern from *:
     #endif
     #define be_first_bit(x) __builtin_ctzll(x)
     #define be_prefetch(p) __builtin_prefetch(p)
+    #define be_prefetch_far(p) __builtin_prefetch((p), 0, 2)  /* the second level of caches */
 
     static inline int64_t be_unzigzag(uint64_t raw)
     {
@@ -129,6 +130,7 @@ cdef extern from *:
     uint32_t little32 "be_little32"(uint32_t word) noexcept nogil
     int first_bit "be_first_bit"(uint64_t word) noexcept nogil
     void prefetch "be_prefetch"(const void* p) noexcept nogil
+    void prefetch_far "be_prefetch_far"(const void* p) noexcept nogil
     bint likely(bint condition) noexcept nogil
     bint unlikely(bint condition) noexcept nogil
 

@@ -45,7 +45,7 @@ def booked(ladder: str, flat: str = "", horizon_ns: int | None = None) -> Turns:
 
 def feed(turns: Turns, batch: RecordBatch) -> None:
     """All of a batch, with transactions wherever one is full."""
-    position, stop = batch.base_offset, batch.base_offset + batch.count
+    position, stop = batch.base_offset, batch.base_offset + batch.records
     while position < stop:
         if turns.held:
             turns.take()

@@ -23,7 +23,7 @@ SLOW_COUNT = 20_000
 def wire(batch: RecordBatch, codec: str) -> bytes:
     """A batch as a producer sends it."""
     time_ms = batch.base_time_ms
-    records = EncodedRecords(batch.payload, batch.count, time_ms, time_ms)
+    records = EncodedRecords(batch.payload, batch.records, time_ms, time_ms)
     return PrebuiltBatch(records, codec, transactional=False)._build()
 
 
@@ -31,7 +31,7 @@ def wire(batch: RecordBatch, codec: str) -> bytes:
 def test_fetched(meter: Meter, codec: str) -> None:
     """Split a fetch, CRC, decompress"""
     data = b"".join(wire(batch, codec) for batch in Ticks(COUNT, 1_000, 60_000).batches())
-    assert sum(one.batch.count for one in read_batches(data, (), 0) if one.batch) == COUNT
+    assert sum(one.batch.records for one in read_batches(data, (), 0) if one.batch) == COUNT
     meter(lambda fetch: list(read_batches(fetch, (), 0)), lambda: (data,), COUNT, "tick")
 
 

@@ -86,7 +86,7 @@ def records_of(fetches: Iterable[Fetch]) -> Iterable[Read]:
         for batch, _ in fetch.batches():
             if batch is None:
                 continue
-            for record in iter_records(batch.payload, batch.count):
+            for record in iter_records(batch.payload, batch.records):
                 offset = batch.base_offset + record.offset_delta
                 if offset >= fetch.offset:
                     yield fetch.partition, offset, record.value

@@ -130,7 +130,7 @@ async def test_a_seek_into_the_middle_of_a_batch(bootstrap: str, topic_name: str
         [fetch] = one.fetches
         [(found, next_offset)] = fetch.batches()
         assert found is not None
-        assert (fetch.offset, found.base_offset, found.count, next_offset) == (70, 0, 100, 100)
+        assert (fetch.offset, found.base_offset, found.records, next_offset) == (70, 0, 100, 100)
 
 
 async def test_a_batch_larger_than_a_fetch(bootstrap: str, topic_name: str) -> None:

@@ -39,13 +39,14 @@ async def test_peer_that_vanishes(
 async def test_slow_answer_is_waited_for(
     network: tuple[LocalKafka, Proxy], topic_name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """An answer that takes long is taken whole as long as it keeps coming."""
+    """An answer that takes long is taken whole as long as it keeps coming, be it too slow to wake
+    anybody up."""
     broker, proxy = network
-    monkeypatch.setattr(patience, "SILENT_S", 4.0)  # five pieces of the proxy
+    monkeypatch.setattr(patience, "SILENT_S", 2.0)  # six pieces of the proxy
     make_topic(broker.bootstrap, topic_name, 1)
-    write(broker.bootstrap, topic_name, [Record(bytes(200_000))])
+    write(broker.bootstrap, topic_name, [Record(bytes(400_000))])
     async with reader(proxy.bootstrap, topic_name) as one:
-        proxy.weather(Weather(bytes_per_s=20_000))
+        proxy.weather(Weather(bytes_per_s=50_000))
         before = proxy.connections
         await one.until(lambda: len(one.records) == 1)
         assert proxy.connections == before or proxy.stood_still

@@ -87,14 +87,14 @@ def _kernel(
 def _process(kernel: Kernel, content: RecordBatch) -> int:
     """Feed a batch that is framed well; every record must become a tick or a letter."""
     outcome = kernel.process(content, 0, _END, NOON_NS + 10**12)
-    assert outcome.records == content.count
-    assert outcome.accepted + len(outcome.rejects) == content.count
+    assert outcome.records == content.records
+    assert outcome.accepted + len(outcome.rejects) == content.records
     assert all(reject.reason.label for reject in outcome.rejects)
     assert len(kernel.take_live()) <= outcome.accepted
     kernel.advance(_END)
     accepted = sum(bar.tick_count for bar in kernel.take_bars().bars())
     assert accepted == outcome.accepted
-    return content.count
+    return content.records
 
 
 def _ticks(rng: Random, count: int) -> list[bytes]:
@@ -137,14 +137,14 @@ def batches(rng: Random) -> int:
     """Damaged record batches: a batch is taken as it is, or refused as a whole."""
     whole = batch([(b"key", one) for one in _ticks(rng, 50)], headers=(("h", b"v"), ("n", None)))
     payload = mutated(rng, whole.payload, 6)
-    count = rng.choice((whole.count, whole.count, rng.randrange(100), 2**31 - 1))
+    count = rng.choice((whole.records, whole.records, rng.randrange(100), 2**31 - 1))
     try:
         outcome = _kernel(rng).process(RecordBatch(payload, count, 0, NOON_MS), 0, _END, NOON_NS)
     except ValueError:
-        return whole.count
+        return whole.records
     # a damaged offset delta puts a record outside of what was asked for: passed over
     assert outcome.accepted + len(outcome.rejects) == outcome.records <= count
-    return whole.count
+    return whole.records
 
 
 def fetches(rng: Random) -> int:

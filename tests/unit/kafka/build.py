@@ -96,6 +96,6 @@ def values(reads: Sequence[BatchRead]) -> list[tuple[int, bytes | None]]:
         if one is not None:
             found += [
                 (one.base_offset + record.offset_delta, record.value)
-                for record in iter_records(one.payload, one.count)
+                for record in iter_records(one.payload, one.records)
             ]
     return found

@@ -30,7 +30,7 @@ def test_every_codec_is_read(codec: str) -> None:
     """A batch of any codec comes out with its records, offsets and times."""
     [(found, next_offset)] = read(batch(7, MANY, codec=codec, base_time_ms=123))
     assert found is not None
-    assert (found.count, found.base_offset, found.base_time_ms) == (100, 7, 123)
+    assert (found.records, found.base_offset, found.base_time_ms) == (100, 7, 123)
     assert values([BatchRead(found, next_offset)]) == list(enumerate(MANY, start=7))
     assert next_offset == 107
 

@@ -15,7 +15,18 @@ import pytest
 from hypothesis import given
 
 from barengine.errors import CorruptBatchError
-from barengine.kernel import _fetched, _pure_fetched, end_of, header_at, lz4_frame, part_of
+from barengine.kafka.batches import ATTRIBUTES_AT, read_batches
+from barengine.kernel import (
+    BATCH_HEADER,
+    RecordBatch,
+    _fetched,
+    _pure_fetched,
+    end_of,
+    header_at,
+    lz4_frame,
+    part_of,
+    plain_batch,
+)
 
 LZ4: Final = cramjam.lz4.decompress_block_into
 WHOLE: Final = struct.pack(
@@ -41,6 +52,7 @@ def test_the_compiled_ones_are_used() -> None:
     assert end_of is _fetched.end_of
     assert lz4_frame is _fetched.lz4_frame
     assert part_of is _fetched.part_of
+    assert plain_batch is _fetched.plain_batch
 
 
 def test_a_header() -> None:
@@ -127,6 +139,97 @@ def test_twins_read_the_same_frames(data: st.DataObject) -> None:
     wanted = outcome(_pure_fetched.lz4_frame, part, LZ4)
     # which of several wrong blocks is told of is the library's business
     assert found == wanted
+
+
+def sealed(payload: bytes, attributes: int, records: int) -> bytes:
+    """A batch of LZ4, if its attributes say so, at offset 70 and time 5000 to 6000."""
+    behind_crc = struct.pack(">hiqqqhii", attributes, 9, 5000, 6000, -1, -1, -1, records) + payload
+    crc = google_crc32c.value(behind_crc)
+    return struct.pack(">qiibI", 70, len(behind_crc) + 9, 0, 2, crc) + behind_crc
+
+
+def framed(content: bytes) -> bytes:
+    compressor = cramjam.lz4.Compressor(level=1, block_linked=False)
+    compressor.compress(content)
+    return bytes(compressor.finish())
+
+
+CONTENT: Final = bytes(range(256)) * 40
+PLAIN: Final = sealed(framed(CONTENT), 3, 10)
+STAMPED: Final = sealed(framed(CONTENT), 3 | 8, 10)
+CLOSELY: Final = (
+    sealed(framed(CONTENT), 3 | 16, 10),  # of a transaction
+    sealed(CONTENT, 0, 10),
+    sealed(bytes(cramjam.zstd.compress(CONTENT)), 4, 10),
+    sealed(framed(CONTENT), 3, 0),
+    sealed(framed(CONTENT), 3, -1),
+    sealed(framed(CONTENT), 3 | 64, 10),  # a bit that is of no use today
+    sealed(framed(CONTENT)[:-8], 3, 10),
+    sealed(framed(CONTENT)[:7] + b"\x1e\0\0\0" + b"\xf0" * 30 + bytes(4), 3, 10),  # no block
+    PLAIN[:-1] + b"x",
+    PLAIN[:-1],
+    OLD,
+    SHORT,
+    b"",
+)
+
+
+def test_a_plain_batch() -> None:
+    """Every field, and about what is behind it."""
+    for reader in (plain_batch, _pure_fetched.plain_batch):
+        fetch = b"\0" + PLAIN + STAMPED + b"cut off"
+        found = reader(fetch, 1, google_crc32c.value, LZ4)
+        assert found is not None
+        batch, offset, stop = found
+        assert batch[:5] == (CONTENT, 10, 70, 5000, None)
+        assert batch.behind is not None
+        assert bytes(batch.behind) == STAMPED[: len(PLAIN)]
+        assert (offset, stop) == (80, 1 + len(PLAIN))
+        found = reader(fetch, stop, google_crc32c.value, LZ4)
+        assert found is not None
+        batch, _, stop = found
+        assert batch[:5] == (CONTENT, 10, 70, 5000, 6000)
+        assert batch.behind is not None
+        assert bytes(batch.behind) == b"cut off"
+        assert reader(fetch, stop, google_crc32c.value, LZ4) is None
+
+
+@pytest.mark.parametrize("fetch", CLOSELY)
+def test_what_needs_a_closer_look(fetch: bytes) -> None:
+    """Whatever is not as nearly all batches are, or is damaged, is none of these."""
+    for reader in (plain_batch, _pure_fetched.plain_batch):
+        assert reader(fetch, 0, google_crc32c.value, LZ4) is None
+
+
+@given(st.data())
+def test_twins_find_the_same_plain_batches(data: st.DataObject) -> None:
+    """With a header that says anything under a right CRC, or damaged anywhere; and what they find
+    is what the closer look at it would have found."""
+    fetch = bytearray(data.draw(st.sampled_from([PLAIN, STAMPED, *CLOSELY[:6]])) * 2)
+    for _ in range(data.draw(st.integers(0, 2))):
+        place = data.draw(st.integers(0, len(fetch) - 1) | st.integers(0, BATCH_HEADER.size + 20))
+        fetch[place] = data.draw(st.integers(0, 255))
+    if data.draw(st.booleans()) and (header := outcome(header_at, bytes(fetch), 0)):
+        crc = google_crc32c.value(bytes(fetch[ATTRIBUTES_AT : header[0]]))
+        fetch[17:21] = crc.to_bytes(4, "big")
+    whole = bytes(fetch)[: data.draw(st.integers(len(fetch) // 2, len(fetch)))]
+    found = plain_batch(whole, 0, google_crc32c.value, LZ4)
+    assert found == _pure_fetched.plain_batch(whole, 0, google_crc32c.value, LZ4)
+    assert found == plain_batch(memoryview(whole), 0, google_crc32c.value, LZ4)
+    if found is not None:
+        batch, offset, stop = found
+        header = header_at(whole, 0)
+        assert header is not None
+        assert (offset, stop) == (header.next_offset, header.stop)
+        assert batch == RecordBatch(
+            lz4_frame(memoryview(whole)[BATCH_HEADER.size : stop], LZ4) or b"",
+            header.records,
+            header.base_offset,
+            header.base_time_ms,
+            header.max_time_ms if header.attributes & 8 else None,
+            memoryview(whole)[stop : 2 * stop],
+        )
+        assert next(read_batches(whole, (), 0)) == (batch, max(0, offset))
 
 
 def test_blocks_as_they_are() -> None:

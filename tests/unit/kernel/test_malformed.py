@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from random import Random
 
 import pytest
@@ -63,7 +62,7 @@ def test_mutated_payloads(seed: int) -> None:
     rng = Random(seed)
     content = some_batch(rng)
     both = pair()
-    both.feed(replace(content, payload=mutated(rng, content.payload), count=rng.randrange(-1, 9)))
+    both.feed(content._replace(payload=mutated(rng, content.payload), records=rng.randrange(-1, 9)))
     both.close_all()
 
 
@@ -83,14 +82,14 @@ def test_a_payload_that_breaks_off_is_refused(make: Make, cut: int) -> None:
     whole = batch([tick(1), tick(2)])
     kernel = make()
     with pytest.raises(ValueError, match=r"bytes|varint"):
-        kernel.process(replace(whole, payload=whole.payload[:-cut]), 0, 9, 2**61)
+        kernel.process(whole._replace(payload=whole.payload[:-cut]), 0, 9, 2**61)
     assert kernel.open_windows == (1 if cut < len(whole.payload) // 2 else 0)
 
 
 def test_what_lies_behind_stop_is_not_looked_at(make: Make) -> None:
     """A batch is read up to the first record at or behind stop, no further."""
     whole = batch([tick(1), tick(2), tick(3)])
-    cut = replace(whole, payload=whole.payload[:-5])
+    cut = whole._replace(payload=whole.payload[:-5])
     assert make().process(cut, 0, 1, 2**61).records == 1
 
 
@@ -99,7 +98,7 @@ def test_bytes_behind_the_last_record_are_refused(make: Make) -> None:
     whole = batch([tick(1), tick(2)])
     kernel = make()
     with pytest.raises(ValueError, match="behind 1 records"):
-        kernel.process(replace(whole, count=1), 0, 9, 2**61)
+        kernel.process(whole._replace(records=1), 0, 9, 2**61)
     assert kernel.open_windows == 1
 
 

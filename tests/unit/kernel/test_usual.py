@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import struct
-from dataclasses import replace
 
 import pytest
 
@@ -123,4 +122,4 @@ def test_every_damage_to_a_record_is_seen() -> None:
         for byte in BYTES
     ]
     for one in damaged:
-        usual_pair().feed(replace(whole, payload=one))
+        usual_pair().feed(whole._replace(payload=one))
