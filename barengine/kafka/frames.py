@@ -22,9 +22,13 @@ _LARGE: Final = 64 * 1024
 """Below it, the reader's buffer is just as good; and that gets no more than this at a time, as
 what it has got of a large answer before the size is known is copied once more."""
 
-_AT_ONCE: Final = 512 * 1024
+_AT_ONCE: Final = 256 * 1024
 """Bytes of a large read that are worth waking up for. A socket that is read as soon as it has some
-is read a few KiB at a time: a broker on the same machine is hardly faster than that."""
+is read a few KiB at a time: a broker on the same machine is hardly faster than that. With more of
+an answer of 1 MiB, broker and engine wait for each other."""
+
+_BUFFER: Final = 2 * 1024 * 1024
+"""What the system's buffer is asked to be good for, so that the broker goes on meanwhile."""
 
 _TAIL: Final = 64 * 1024
 """The rest of it is taken as it comes. Under TLS so much may have left the socket without having
@@ -57,6 +61,9 @@ class Frames(asyncio.BufferedProtocol):
         if not transport.is_closing():  # else nothing comes but the end, and the reader is told it
             self._protocol = transport.get_protocol()
             transport.set_protocol(self)
+            # Unlike SO_RCVBUF this lets the system make its buffer larger still.
+            for low in (_BUFFER, self._low):
+                self._wake_with(low)
 
     def __repr__(self) -> str:
         return f"<Frames {self.held} bytes held, {len(self._missing)} awaited>"
@@ -114,6 +121,9 @@ class Frames(asyncio.BufferedProtocol):
         if low == self._low:
             return
         self._low = low
+        self._wake_with(low)
+
+    def _wake_with(self, low: int) -> None:
         with contextlib.suppress(OSError):  # closed, or a system that knows nothing of it
             self._socket().setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, low)
 
