@@ -9,9 +9,9 @@ from typing import Final
 
 from google_crc32c import value as crc32c
 
-from barengine.kafka.batches import ATTRIBUTES_AT, read_batches
+from barengine.kafka.batches import read_batches
 from barengine.kafka.output import PrebuiltBatch
-from barengine.kernel import Kernel, RecordBatch, part_of
+from barengine.kernel import ATTRIBUTES_AT, Kernel, RecordBatch, part_of
 from barengine.service.memory import keep_freed_memory
 from benchmarks.encode import batches
 from benchmarks.load import Load

@@ -16,19 +16,19 @@ from barengine.errors import CorruptBatchError
 from barengine.kafka.compression import CODECS, LZ4_BLOCK, decompress
 from barengine.kafka.legacy import read_message_set
 from barengine.kernel import (
+    ATTRIBUTES_AT,
     BATCH_HEADER,
     BatchHeader,
     RecordBatch,
     header_at,
     part_of,
     plain_batch,
+    record_batch,
 )
 
 CRC_AT: Final = 17
-ATTRIBUTES_AT: Final = 21
 
 CODEC_MASK: Final = 0x07
-LOG_APPEND_TIME: Final = 0x08
 TRANSACTIONAL: Final = 0x10
 CONTROL: Final = 0x20
 _OF_TRANSACTIONS: Final = TRANSACTIONAL | CONTROL
@@ -105,11 +105,7 @@ def _decompressed(header: BatchHeader, data: bytes | memoryview, start: int) -> 
         raise CorruptBatchError(
             f"the record batch at offset {header.base_offset} is no {CODECS[codec]}: {error}"
         ) from error
-    append_time_ms = header.max_time_ms if header.attributes & LOG_APPEND_TIME else None
-    behind = memoryview(data)[header.stop : 2 * header.stop - start]
-    return RecordBatch(
-        payload, header.records, header.base_offset, header.base_time_ms, append_time_ms, behind
-    )
+    return record_batch(header, payload, data, start)
 
 
 class _AbortFilter:

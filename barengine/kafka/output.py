@@ -8,9 +8,9 @@ from typing import Any, Final, NamedTuple
 from aiokafka.record.default_records import DefaultRecordBatchBuilder
 from google_crc32c import value as crc32c
 
-from barengine.kafka.batches import ATTRIBUTES_AT, CRC_AT, TRANSACTIONAL
+from barengine.kafka.batches import CRC_AT, TRANSACTIONAL
 from barengine.kafka.compression import CODECS, compress
-from barengine.kernel import BATCH_HEADER, BATCH_PREFIX, EncodedRecords
+from barengine.kernel import ATTRIBUTES_AT, BATCH_HEADER, BATCH_PREFIX, EncodedRecords
 
 _MAGIC: Final = 2
 _NO_LEADER_EPOCH: Final = -1

@@ -39,7 +39,7 @@ from barengine.kernel._protocol import (
 )
 from barengine.kernel._pure import PureKernel
 from barengine.kernel._pure_book import PureBook
-from barengine.kernel._pure_fetched import BATCH_HEADER, BATCH_PREFIX
+from barengine.kernel._pure_fetched import ATTRIBUTES_AT, BATCH_HEADER, BATCH_PREFIX, record_batch
 
 try:
     from barengine.kernel._fetched import end_of, header_at, lz4_frame, part_of, plain_batch
@@ -49,6 +49,7 @@ except ImportError:  # not built: kernel_class says so to whoever wants the comp
     from barengine.kernel._pure_fresh import Fresh
 
 __all__ = [
+    "ATTRIBUTES_AT",
     "BATCH_HEADER",
     "BATCH_PREFIX",
     "BadTick",
@@ -89,6 +90,7 @@ __all__ = [
     "lz4_frame",
     "part_of",
     "plain_batch",
+    "record_batch",
 ]
 
 

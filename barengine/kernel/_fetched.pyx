@@ -20,7 +20,7 @@ cdef extern from "Python.h":
     enum: PyBUF_WRITE
 
 
-cdef enum:  # _pure_fetched: BATCH_PREFIX, _MAGIC_AT, _ATTRIBUTES_AT, BATCH_HEADER, _MIN_LENGTH
+cdef enum:  # _pure_fetched: BATCH_PREFIX, _MAGIC_AT, ATTRIBUTES_AT, BATCH_HEADER, _MIN_LENGTH
     PREFIX = 12
     MAGIC_AT = 16
     ATTRIBUTES_AT = 21
@@ -179,30 +179,37 @@ def part_of(data, Py_ssize_t start, Py_ssize_t stop):
 def plain_batch(data, Py_ssize_t start, crc32c, decompress_block_into):
     """See ``_pure_fetched``."""
     cdef Py_buffer view
+    cdef Py_ssize_t stop
     PyObject_GetBuffer(data, &view, PyBUF_SIMPLE)
     try:
-        if not is_plain(<const uint8_t*>view.buf, view.len, start):
+        stop = plain_stop(<const uint8_t*>view.buf, view.len, start)
+        if stop == 0:
             return None
-        return plain(data, <const uint8_t*>view.buf, view.len, start, crc32c, decompress_block_into)
+        return plain(data, <const uint8_t*>view.buf, start, stop, crc32c, decompress_block_into)
     finally:
         PyBuffer_Release(&view)
 
 
-cdef inline bint is_plain(const uint8_t* p, Py_ssize_t size, Py_ssize_t start) noexcept nogil:
-    if stop_of(p, size, start) - start < HEADER:  # or there is none
-        return False
+cdef inline Py_ssize_t plain_stop(
+    const uint8_t* p, Py_ssize_t size, Py_ssize_t start
+) noexcept nogil:
+    """The end of a batch whose header is that of a plain one; 0 where there is none."""
+    cdef Py_ssize_t stop = stop_of(p, size, start)
+    cdef bint plain
+    if stop - start < HEADER:
+        return 0
     p += start
-    return (
+    plain = (
         p[MAGIC_AT] == 2
         and big16(p + ATTRIBUTES_AT) & ~LOG_APPEND_TIME == LZ4
         and <int32_t>big32(p + 57) > 0
     )
+    return stop if plain else 0
 
 
 cdef object plain(
-    data, const uint8_t* p, Py_ssize_t size, Py_ssize_t start, crc32c, decompress_block_into
+    data, const uint8_t* p, Py_ssize_t start, Py_ssize_t stop, crc32c, decompress_block_into
 ):
-    cdef Py_ssize_t stop = stop_of(p, size, start)
     cdef Py_ssize_t length = stop - start
     p += start
     if crc32c(Part(data, start + ATTRIBUTES_AT, stop)) != big32(p + 17):

@@ -36,7 +36,7 @@ from barengine.kernel._pure_fresh import Fresh
 BATCH_PREFIX: Final = struct.Struct(">qi")
 BATCH_HEADER: Final = struct.Struct(">qiibIhiqqqhii")
 _MAGIC_AT: Final = 16
-_ATTRIBUTES_AT: Final = 21
+ATTRIBUTES_AT: Final = 21
 """What the CRC is of begins with them."""
 _MIN_LENGTH: Final = 14
 """Smallest message of format 0 behind its length: CRC, magic, attributes, two empty lengths."""
@@ -138,7 +138,7 @@ def plain_batch(
         return None
     if found.attributes & ~_LOG_APPEND_TIME != _LZ4:
         return None
-    if crc32c(part_of(data, start + _ATTRIBUTES_AT, found.stop)) != found.crc:
+    if crc32c(part_of(data, start + ATTRIBUTES_AT, found.stop)) != found.crc:
         return None
     frame = memoryview(data)[start + BATCH_HEADER.size : found.stop]
     try:
@@ -147,15 +147,21 @@ def plain_batch(
         return None
     if payload is None:
         return None
-    batch = RecordBatch(
+    return record_batch(found, payload, data, start), found.next_offset, found.stop
+
+
+def record_batch(
+    header: BatchHeader, payload: bytes, data: bytes | memoryview, start: int
+) -> RecordBatch:
+    """The batch at ``start``, of format 2, once its records are unpacked."""
+    return RecordBatch(
         payload,
-        found.records,
-        found.base_offset,
-        found.base_time_ms,
-        found.max_time_ms if found.attributes & _LOG_APPEND_TIME else None,
-        memoryview(data)[found.stop : 2 * found.stop - start],
+        header.records,
+        header.base_offset,
+        header.base_time_ms,
+        header.max_time_ms if header.attributes & _LOG_APPEND_TIME else None,
+        memoryview(data)[header.stop : 2 * header.stop - start],
     )
-    return batch, found.next_offset, found.stop
 
 
 def lz4_frame(data: memoryview, decompress_block_into: Callable[..., int]) -> bytes | None:

@@ -15,8 +15,9 @@ import pytest
 from hypothesis import given
 
 from barengine.errors import CorruptBatchError
-from barengine.kafka.batches import ATTRIBUTES_AT, read_batches
+from barengine.kafka.batches import read_batches
 from barengine.kernel import (
+    ATTRIBUTES_AT,
     BATCH_HEADER,
     RecordBatch,
     _fetched,
