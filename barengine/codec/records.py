@@ -22,7 +22,9 @@ from typing import NamedTuple
 from barengine.codec.varint import encode_varint, read_varint
 
 __all__ = [
+    "Header",
     "RawRecord",
+    "encode_headers",
     "encode_record",
     "encode_varint",
     "iter_records",
@@ -77,11 +79,16 @@ def encode_record(
             encode_varint(offset_delta),
             _nullable(key),
             _nullable(value),
-            encode_varint(len(headers)),
-            *(_nullable(name.encode()) + _nullable(content) for name, content in headers),
+            encode_headers(headers),
         )
     )
     return encode_varint(len(body)) + body
+
+
+def encode_headers(headers: Sequence[Header]) -> bytes:
+    """Header count and headers."""
+    parts = (_nullable(name.encode()) + _nullable(content) for name, content in headers)
+    return encode_varint(len(headers)) + b"".join(parts)
 
 
 def parse_headers(raw: bytes) -> list[Header]:

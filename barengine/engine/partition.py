@@ -39,6 +39,7 @@ from barengine.kernel import (
     Kernel,
     Leaf,
     Outcome,
+    Payloads,
     RecordBatch,
     Reject,
     SeriesBlock,
@@ -97,13 +98,15 @@ class Snapshot:
 
     def all_state(self) -> list[StateRecord]:
         """Every state record as an object, in their order: for tests and tools."""
-        pages = self.pages.encode(_ALL, 0) if self.pages is not None else []
+        pages = Payloads(_ALL)
+        if self.pages is not None:
+            self.pages.encode(pages, 0)
         return [
             *self.tombstones,
             *map(series_record, self.series.states()),
             *(
                 StateRecord(record.key or b"", record.value)
-                for one in pages
+                for one in pages.encoded()
                 for record in iter_records(one.payload, one.count)
             ),
             *self.windows.records(),

@@ -18,10 +18,10 @@ from typing import Final, NamedTuple
 from barengine.kernel import (
     Book,
     BookBlock,
-    EncodedRecords,
     Kernel,
     Kind,
     Leaf,
+    Payloads,
     Reject,
     SeriesBlock,
     SeriesState,
@@ -163,8 +163,9 @@ class _Several:
     def __len__(self) -> int:
         return sum(map(len, self._blocks))
 
-    def encode(self, max_bytes: int, time_ms: int) -> list[EncodedRecords]:
-        return [one for block in self._blocks for one in block.encode(max_bytes, time_ms)]
+    def encode(self, to: Payloads, time_ms: int) -> None:
+        for block in self._blocks:
+            block.encode(to, time_ms)
 
     def states(self) -> list[SeriesState]:
         return [one for block in self._blocks for one in block.states()]

@@ -44,9 +44,11 @@ from barengine.kernel._pure_fetched import ATTRIBUTES_AT, BATCH_HEADER, BATCH_PR
 try:
     from barengine.kernel._fetched import end_of, header_at, lz4_frame, part_of, plain_batch
     from barengine.kernel._fresh import Fresh
+    from barengine.kernel._payloads import Payloads
 except ImportError:  # not built: kernel_class says so to whoever wants the compiled one
     from barengine.kernel._pure_fetched import end_of, header_at, lz4_frame, part_of, plain_batch
     from barengine.kernel._pure_fresh import Fresh
+    from barengine.kernel._pure_payloads import Payloads
 
 __all__ = [
     "ATTRIBUTES_AT",
@@ -73,6 +75,7 @@ __all__ = [
     "Leaf",
     "OpenWindows",
     "Outcome",
+    "Payloads",
     "PureBook",
     "PureKernel",
     "RecordBatch",

@@ -2,7 +2,7 @@
 
 from libc.stdint cimport int64_t, uint8_t, uint64_t
 
-from barengine.kernel._encode cimport Format, Output, Remembered, Segments
+from barengine.kernel._encode cimport Format, Remembered
 from barengine.kernel._store cimport Closed, ClosedBars, Series, Store
 
 
@@ -27,8 +27,6 @@ cdef class CompiledOpenWindows:
 
 
 cdef CompiledBarBlock empty_block(form)
-
-cdef list encoded(const Output* out, const Segments* segments)
 
 
 cdef class CompiledSeriesBlock:

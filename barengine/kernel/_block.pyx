@@ -34,6 +34,7 @@ from barengine.kernel._encode cimport (
     encode_series,
 )
 from barengine.kernel._lookup cimport broker_size, symbol_size
+from barengine.kernel._payloads cimport Payloads
 from barengine.kernel._store cimport (
     IS_DIRTY,
     NO_DATE,
@@ -48,7 +49,7 @@ from barengine.kernel._sums cimport IS_MIXED, IS_PARTIAL, IS_SIZED, IS_UNPRICED,
 from barengine.kernel._wire cimport Bytes
 
 from barengine.codec.bar import CAUSES, ORIGINS
-from barengine.kernel._protocol import EncodedRecords, SeriesState, WindowBlock
+from barengine.kernel._protocol import SeriesState, WindowBlock
 from barengine.model import Bar, KeyFormat, Order
 
 
@@ -204,22 +205,12 @@ cdef class CompiledBarBlock:
         cdef int64_t at
         return [self._bar(&self._bars.items[at]) for at in range(self._bars.count)]
 
-    def encode(self, max_bytes):
-        cdef int64_t limit = max(0, min(max_bytes, INT64_MAX))
-        cdef Output out
-        cdef Segments segments
+    def encode(self, Payloads to):
         cdef bint good
-        memset(&out, 0, sizeof(Output))
-        memset(&segments, 0, sizeof(Segments))
-        try:
-            with nogil:
-                good = encode_bars(&self._bars, self._names, &self._form, limit, &out, &segments)
-            if not good:
-                raise MemoryError
-            return encoded(&out, &segments)
-        finally:
-            free(out.data)
-            free(segments.items)
+        with nogil:
+            good = encode_bars(&self._bars, self._names, &self._form, &to.packing)
+        if not good:
+            raise MemoryError
 
 
 cdef class CompiledOpenWindows:
@@ -333,33 +324,9 @@ cdef class CompiledSeriesBlock:
             found.append(SeriesState(_text(broker), _text(symbol), one.closed, one.clock))
         return found
 
-    def encode(self, max_bytes, time_ms):
-        cdef int64_t limit = max(0, min(max_bytes, INT64_MAX))
-        cdef int64_t stamp = time_ms
-        cdef Output out
-        cdef Segments segments
+    def encode(self, Payloads to, int64_t time_ms):
         cdef bint good
-        memset(&out, 0, sizeof(Output))
-        memset(&segments, 0, sizeof(Segments))
-        try:
-            with nogil:
-                good = encode_series(
-                    self._items, self._count, self._names, limit, stamp, &out, &segments
-                )
-            if not good:
-                raise MemoryError
-            return encoded(&out, &segments)
-        finally:
-            free(out.data)
-            free(segments.items)
-
-
-cdef list encoded(const Output* out, const Segments* segments):
-    cdef int64_t at
-    cdef Segment* one
-    cdef list found = []
-    for at in range(segments.count):
-        one = &segments.items[at]
-        payload = PyBytes_FromStringAndSize(<const char*>out.data + one.begin, one.end - one.begin)
-        found.append(EncodedRecords(payload, one.count, one.base_ms, one.max_ms))
-    return found
+        with nogil:
+            good = encode_series(self._items, self._count, self._names, time_ms, &to.packing)
+        if not good:
+            raise MemoryError

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
+from barengine.kernel._pure_payloads import Payloads
 from barengine.model import Bar, KeyFormat, Order
 
 
@@ -52,16 +53,6 @@ class OpenWindows(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class EncodedRecords:
-    """Records of one output batch, ready for compression and a batch header."""
-
-    payload: bytes
-    count: int
-    base_time_ms: int
-    max_time_ms: int
-
-
 class BarBlock(Protocol):
     """Closed bars on their way out, in order of closing."""
 
@@ -72,10 +63,9 @@ class BarBlock(Protocol):
         """How many of them are left out because they are partial."""
         ...
 
-    def encode(self, max_bytes: int) -> list[EncodedRecords]:
-        """Keys and Avro values as record payloads of at most ``max_bytes`` each (one bar at least).
+    def encode(self, to: Payloads) -> None:
+        """Append keys and Avro values; the record timestamp is bucket_start in ms.
 
-        Offset deltas count from 0 in each payload; the record timestamp is bucket_start in ms.
         Under ``skip_partial`` bars that are partial are left out.
         """
         ...
@@ -90,9 +80,9 @@ class SeriesBlock(Protocol):
 
     def __len__(self) -> int: ...
 
-    def encode(self, max_bytes: int, time_ms: int) -> list[EncodedRecords]:
-        """State records as payloads of at most ``max_bytes`` each (one record at least), all
-        under the record timestamp ``time_ms``; :mod:`barengine.codec.state` has the format."""
+    def encode(self, to: Payloads, time_ms: int) -> None:
+        """Append state records, all under the record timestamp ``time_ms``;
+        :mod:`barengine.codec.state` has the format."""
         ...
 
     def states(self) -> list[SeriesState]:

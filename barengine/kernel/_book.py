@@ -60,7 +60,7 @@ from barengine.kernel._protocol import (
     BarBlock,
     BlockForm,
     BrokerState,
-    EncodedRecords,
+    Payloads,
     Reject,
     SeriesBlock,
     SeriesState,
@@ -225,9 +225,8 @@ class BookBlock(Protocol):
 
     def __len__(self) -> int: ...
 
-    def encode(self, max_bytes: int, time_ms: int) -> list[EncodedRecords]:
-        """State records and tombstones as payloads of at most ``max_bytes`` each (one record at
-        least); :mod:`barengine.codec.page` has the format."""
+    def encode(self, to: Payloads, time_ms: int) -> None:
+        """Append state records and tombstones; :mod:`barengine.codec.page` has the format."""
         ...
 
 

@@ -3,12 +3,12 @@
 ``_pure_book_block.PureBookBlock`` is the specification; results are the same to the byte.
 """
 
-from libc.stdint cimport INT64_MAX, int64_t, uint8_t
+from libc.stdint cimport int64_t, uint8_t
 from libc.stdlib cimport free
 from libc.string cimport memcpy, memset
 
-from barengine.kernel._block cimport encoded
-from barengine.kernel._encode cimport Output, Segments, add_record, reserve
+from barengine.kernel._encode cimport Output, Packing, add_record, no_headers, reserve
+from barengine.kernel._payloads cimport Payloads
 from barengine.kernel._wire cimport Bytes
 
 
@@ -43,28 +43,15 @@ cdef class CompiledBookBlock:
         self._count += 1
         return 0
 
-    def encode(self, max_bytes, time_ms):
-        cdef int64_t limit = max(0, min(max_bytes, INT64_MAX))
-        cdef int64_t stamp = time_ms
-        cdef Output out
-        cdef Segments segments
+    def encode(self, Payloads to, int64_t time_ms):
         cdef bint good
-        memset(&out, 0, sizeof(Output))
-        memset(&segments, 0, sizeof(Segments))
-        try:
-            with nogil:
-                good = encode_pages(&self._out, limit, stamp, &out, &segments)
-            if not good:
-                raise MemoryError
-            return encoded(&out, &segments)
-        finally:
-            free(out.data)
-            free(segments.items)
+        with nogil:
+            good = encode_pages(&self._out, time_ms, &to.packing)
+        if not good:
+            raise MemoryError
 
 
-cdef bint encode_pages(
-    const Output* pages, int64_t max_bytes, int64_t time_ms, Output* out, Segments* all
-) noexcept nogil:
+cdef bint encode_pages(const Output* pages, int64_t time_ms, Packing* to) noexcept nogil:
     """Every one as a record; False without memory."""
     cdef const uint8_t* p = pages.data
     cdef const uint8_t* end = p + pages.used
@@ -75,6 +62,6 @@ cdef bint encode_pages(
         key.p = p + 2 * sizeof(int64_t)
         value.p = key.p + key.n
         p = value.p + max(value.n, 0)
-        if not add_record(out, all, max_bytes, time_ms, key, value):
+        if not add_record(to, time_ms, key, value, no_headers()):
             return False
     return True

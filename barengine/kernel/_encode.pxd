@@ -81,6 +81,12 @@ cdef inline bint reserve(Output* out, int64_t more) noexcept nogil:
     return True
 
 
+cdef struct Packing:  # Payloads
+    Output out
+    Segments all
+    int64_t max_bytes
+
+
 # -- primitives: each writes at p and returns the place behind -----------------------------------
 
 cdef inline uint64_t zigzag(int64_t value) noexcept nogil:
@@ -109,6 +115,12 @@ cdef inline uint8_t* put_raw(uint8_t* p, Bytes content) noexcept nogil:
 
 cdef inline uint8_t* put_text(uint8_t* p, Bytes content) noexcept nogil:
     return put_raw(put_varint(p, content.n), content)
+
+
+cdef inline uint8_t* put_nullable(uint8_t* p, Bytes content) noexcept nogil:
+    """Null where its size is -1."""
+    p = put_varint(p, content.n)
+    return put_raw(p, content) if content.n > 0 else p
 
 
 cdef inline uint8_t* put_escaped(uint8_t* p, Bytes name) noexcept nogil:
@@ -247,29 +259,43 @@ cdef inline uint8_t* put_value(
     return put_status(p, form, one)
 
 
+cdef inline Bytes no_headers() noexcept nogil:
+    """Their count alone."""
+    cdef Bytes none
+    none.p = <const uint8_t*>b"\0"
+    none.n = 1
+    return none
+
+
+cdef inline int64_t nullable_size(int64_t size) noexcept nogil:
+    return varint_size(size) + (size if size > 0 else 0)
+
+
 cdef inline int64_t body_size(
-    int64_t offset_delta, int64_t time_delta, int64_t key, int64_t value
+    int64_t offset_delta, int64_t time_delta, Bytes key, Bytes value, Bytes headers
 ) noexcept nogil:
-    """Bytes of a record behind its length, without headers; of a tombstone where ``value`` is -1."""
+    """Bytes of a record behind its length. Key and value are null where their size is -1."""
     return (
-        2  # attributes, header count
+        1  # attributes
         + varint_size(time_delta)
         + varint_size(offset_delta)
-        + varint_size(key) + key
-        + varint_size(value) + (value if value > 0 else 0)
+        + nullable_size(key.n)
+        + nullable_size(value.n)
+        + headers.n
     )
 
 
 cdef inline uint8_t* put_record(
-    uint8_t* p, int64_t offset_delta, int64_t time_delta, Bytes key, Bytes value
+    uint8_t* p, int64_t offset_delta, int64_t time_delta, Bytes key, Bytes value, Bytes headers
 ) noexcept nogil:
-    p = put_varint(p, body_size(offset_delta, time_delta, key.n, value.n))
+    p = put_varint(p, body_size(offset_delta, time_delta, key, value, headers))
     p[0] = 0
     p = put_varint(put_varint(p + 1, time_delta), offset_delta)
-    p = put_text(p, key)
-    p = put_text(p, value) if value.n >= 0 else put_varint(p, value.n)
-    p[0] = 0
-    return p + 1
+    p = put_nullable(put_nullable(p, key), value)
+    if likely(headers.n == 1):  # none: no call for one byte
+        p[0] = headers.p[0]
+        return p + 1
+    return put_raw(p, headers)
 
 
 # -- all bars ------------------------------------------------------------------------------------
@@ -290,24 +316,26 @@ cdef inline Segment* begin_segment(Segments* all, int64_t begin, int64_t time_ms
 
 
 cdef inline bint add_record(
-    Output* out, Segments* all, int64_t max_bytes, int64_t time_ms, Bytes key, Bytes value
+    Packing* to, int64_t time_ms, Bytes key, Bytes value, Bytes headers
 ) noexcept nogil:
-    """Append a record to the last segment, or to a new one where that would get too large."""
-    cdef Segment* last = &all.items[all.count - 1] if all.count else NULL
+    """Append a record to the last segment, or to a new one where that would get too large; False
+    without memory."""
+    cdef Output* out = &to.out
+    cdef Segment* last = &to.all.items[to.all.count - 1] if to.all.count else NULL
     cdef int64_t size
     if last != NULL:
-        size = body_size(last.count, time_ms - last.base_ms, key.n, value.n)
+        size = body_size(last.count, time_ms - last.base_ms, key, value, headers)
         size += varint_size(size)
-        if last.end - last.begin + size > max_bytes:
+        if last.end - last.begin + size > to.max_bytes:
             last = NULL
     if last == NULL:
-        last = begin_segment(all, out.used, time_ms)
+        last = begin_segment(&to.all, out.used, time_ms)
         if last == NULL:
             return False
-    if unlikely(not reserve(out, key.n + value.n + NUMBERS)):
+    if unlikely(not reserve(out, key.n + value.n + headers.n + NUMBERS)):
         return False
     out.used = put_record(
-        out.data + out.used, last.count, time_ms - last.base_ms, key, value
+        out.data + out.used, last.count, time_ms - last.base_ms, key, value, headers
     ) - out.data
     last.end = out.used
     last.count += 1
@@ -317,11 +345,9 @@ cdef inline bint add_record(
 
 
 cdef inline bint encode_bars(
-    const ClosedBars* bars, const uint8_t* names, const Format* form, int64_t max_bytes,
-    Output* out, Segments* all,
+    const ClosedBars* bars, const uint8_t* names, const Format* form, Packing* to
 ) noexcept nogil:
-    """Every bar that is not skipped as a record; False without memory. The caller frees ``out``
-    and ``all``."""
+    """Every bar that is not skipped as a record; False without memory."""
     cdef Output scratch
     cdef const Closed* one
     cdef int64_t at
@@ -345,7 +371,7 @@ cdef inline bint encode_bars(
         value.p = put_key(scratch.data, form, broker, symbol, one.bar.start)
         key.n = value.p - key.p
         value.n = put_value(<uint8_t*>value.p, form, broker, symbol, one) - value.p
-        good = add_record(out, all, max_bytes, to_ms(one.bar.start), key, value)
+        good = add_record(to, to_ms(one.bar.start), key, value, no_headers())
         if unlikely(not good):
             break
     free(scratch.data)
@@ -355,8 +381,7 @@ cdef inline bint encode_bars(
 # -- state records of series ---------------------------------------------------------------------
 
 cdef inline bint encode_series(
-    const Remembered* items, int64_t count, const uint8_t* names, int64_t max_bytes,
-    int64_t time_ms, Output* out, Segments* all,
+    const Remembered* items, int64_t count, const uint8_t* names, int64_t time_ms, Packing* to
 ) noexcept nogil:
     """Every series as a state record (codec/state.py); False without memory."""
     cdef Output scratch
@@ -385,7 +410,7 @@ cdef inline bint encode_series(
         p = <uint8_t*>value.p
         p[0] = STATE_VERSION
         value.n = put_varint(put_varint(p + 1, one.closed), one.clock) - value.p
-        good = add_record(out, all, max_bytes, time_ms, key, value)
+        good = add_record(to, time_ms, key, value, no_headers())
         if unlikely(not good):
             break
     free(scratch.data)

@@ -41,11 +41,12 @@ from barengine.codec.tick import DecodedTick as DecodedTick
 from barengine.codec.tick import SlowDecoder as SlowDecoder
 from barengine.kernel._blocks import BarBlock as BarBlock
 from barengine.kernel._blocks import BlockForm as BlockForm
-from barengine.kernel._blocks import EncodedRecords as EncodedRecords
 from barengine.kernel._blocks import OpenWindows as OpenWindows
 from barengine.kernel._blocks import SeriesBlock as SeriesBlock
 from barengine.kernel._blocks import SeriesState as SeriesState
 from barengine.kernel._blocks import WindowBlock as WindowBlock
+from barengine.kernel._pure_payloads import EncodedRecords as EncodedRecords
+from barengine.kernel._pure_payloads import Payloads as Payloads
 from barengine.model import INT64_MAX, Framing, KeyFormat, Order, Period, Reason, Touch, Watermark
 
 Trading = Callable[[str, int], tuple[int, int, bool]]

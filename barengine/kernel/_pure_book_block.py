@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from barengine.kernel._protocol import EncodedRecords, Reject
-from barengine.kernel._pure_block import packed
+from barengine.kernel._protocol import Payloads, Reject
 from barengine.model import Bar, Touch
 
 Record = tuple[bytes, bytes | None]
@@ -19,8 +18,9 @@ class PureBookBlock:
     def __len__(self) -> int:
         return len(self._records)
 
-    def encode(self, max_bytes: int, time_ms: int) -> list[EncodedRecords]:
-        return packed(((time_ms, *record) for record in self._records), max_bytes)
+    def encode(self, to: Payloads, time_ms: int) -> None:
+        for key, value in self._records:
+            to.add(key, value, (), time_ms)
 
 
 def tick_bar(tick: Reject, bucket_end_ns: int) -> Bar:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Final
 
 from barengine.codec.records import parse_headers
 from barengine.engine.partition import Snapshot
 from barengine.engine.state import StateRecord
-from barengine.kafka.output import OutRecord, build_records, built_size
+from barengine.kafka.output import OutRecord, built_size
 from barengine.kafka.sink import OutBatch
-from barengine.kernel import BarBlock, Leaf, Reject
+from barengine.kernel import BarBlock, Payloads, Reject
 from barengine.model import NS_PER_MS
 from barengine.service.topics import Topics
 from barengine.service.wiring import leaf_topic
@@ -30,47 +30,31 @@ class Outbox:
 
     def batches(self, snapshot: Snapshot, wall_ns: int) -> list[OutBatch]:
         """Everything that one transaction must carry, the state last."""
-        settings, wall_ms = self._settings, wall_ns // NS_PER_MS
-        room = self._room(settings.state_topic)
-        series = snapshot.series.encode(room, wall_ms)
-        pages = [] if snapshot.pages is None else snapshot.pages.encode(room, wall_ms)
-        return [
-            *self._bars(snapshot.leaves),
-            *self._letters(settings.late_topic, snapshot.late),
-            *self._letters(settings.dead_topic, snapshot.dead),
-            *self._state(snapshot.tombstones, wall_ms),
-            *(OutBatch(settings.state_topic, self._partition, records) for records in series),
-            *(OutBatch(settings.state_topic, self._partition, records) for records in pages),
-            *self._state(snapshot.windows.records(), wall_ms),
-            *self._state(snapshot.state, wall_ms),
-        ]
+        settings, lanes = self._settings, _Lanes(self._topics)
+        for leaf in snapshot.leaves:
+            leaf.block.encode(lanes[leaf_topic(settings, leaf.rung, leaf.kind)])
+        for topic, rejects in (
+            (settings.late_topic, snapshot.late),
+            (settings.dead_topic, snapshot.dead),
+        ):
+            limit = self._topics.max_bytes[topic]
+            for reject in rejects:
+                lanes[topic].add(*self._fit(self._letter(reject), limit))
+        _encode_state(snapshot, lanes[settings.state_topic], wall_ns // NS_PER_MS)
+        return self._batches(lanes)
 
     def live(self, block: BarBlock) -> list[OutBatch]:
         """Bars so far, for their own topic."""
-        topic = self._settings.live_topic
-        payloads = block.encode(self._room(topic))
-        return [OutBatch(topic, self._partition, records) for records in payloads]
+        lanes = _Lanes(self._topics)
+        block.encode(lanes[self._settings.live_topic])
+        return self._batches(lanes)
 
-    def _bars(self, leaves: Sequence[Leaf]) -> Iterator[OutBatch]:
-        for leaf in leaves:
-            topic = leaf_topic(self._settings, leaf.rung, leaf.kind)
-            for records in leaf.block.encode(self._room(topic)):
-                yield OutBatch(topic, self._partition, records)
-
-    def _state(self, records: Sequence[StateRecord], wall_ms: int) -> list[OutBatch]:
-        out = (OutRecord(key, value, (), wall_ms) for key, value in records)
-        return self._pack(self._settings.state_topic, out)
-
-    def _room(self, topic: str) -> int:
-        return max(self._topics.max_bytes[topic] - _BATCH_HEADROOM, _BATCH_HEADROOM)
-
-    def _pack(self, topic: str, records: Iterable[OutRecord]) -> list[OutBatch]:
-        packed = build_records(records, self._room(topic))
-        return [OutBatch(topic, self._partition, batch) for batch in packed]
-
-    def _letters(self, topic: str, rejects: Sequence[Reject]) -> list[OutBatch]:
-        limit = self._topics.max_bytes[topic]
-        return self._pack(topic, (self._fit(self._letter(one), limit) for one in rejects))
+    def _batches(self, lanes: Mapping[str, Payloads]) -> list[OutBatch]:
+        return [
+            OutBatch(topic, self._partition, records)
+            for topic, lane in lanes.items()
+            for records in lane.encoded()
+        ]
 
     def _letter(self, reject: Reject) -> OutRecord:
         """The input record untouched, with headers that say what became of it."""
@@ -106,3 +90,32 @@ class Outbox:
             key = marked.key or b""
             marked = marked._replace(key=key[: max(0, len(key) - excess)])
         return marked
+
+
+class _Lanes(dict[str, Payloads]):
+    """What goes to each topic, in few batches: the broker takes those of one partition one after
+    the other."""
+
+    def __init__(self, topics: Topics) -> None:
+        super().__init__()
+        self._topics = topics
+
+    def __missing__(self, topic: str) -> Payloads:
+        room = max(self._topics.max_bytes[topic] - _BATCH_HEADROOM, _BATCH_HEADROOM)
+        self[topic] = lane = Payloads(room)
+        return lane
+
+
+def _encode_state(snapshot: Snapshot, to: Payloads, wall_ms: int) -> None:
+    """What is forgotten first, as it may have come back, and the partition's own record last."""
+
+    def add(records: Iterable[StateRecord]) -> None:
+        for key, value in records:
+            to.add(key, value, (), wall_ms)
+
+    add(snapshot.tombstones)
+    snapshot.series.encode(to, wall_ms)
+    if snapshot.pages is not None:
+        snapshot.pages.encode(to, wall_ms)
+    add(snapshot.windows.records())
+    add(snapshot.state)

@@ -27,7 +27,7 @@ class Sizes:
 
 
 FULL: Final = Sizes(
-    seconds={"1s": 20, "1m": 190},
+    seconds={"1s": 20, "1m": 310},
     warm_up_s=15,
     series=100_000,
     chain_series=10_000,

@@ -11,7 +11,7 @@ from barengine.kafka.compression import CODECS
 from barengine.kafka.output import PrebuiltBatch
 from barengine.kernel import EncodedRecords, RecordBatch
 from benchmarks.micro.conftest import Meter
-from benchmarks.micro.test_kernel import LARGE_BATCH, taken
+from benchmarks.micro.test_kernel import LARGE_BATCH, encoded, taken
 from benchmarks.micro.ticks import NOON_MS, Ticks, tick_value
 
 COUNT = 200_000
@@ -39,8 +39,8 @@ def test_fetched(meter: Meter, codec: str) -> None:
 def test_sent(meter: Meter, codec: str) -> None:
     """Compress bars, add the batch header"""
     (block,) = taken(25_000)
-    (encoded,) = block.encode(LARGE_BATCH * 10)
-    meter(lambda one: PrebuiltBatch(one, codec)._build(), lambda: (encoded,), 25_000, "bar")
+    (whole,) = encoded(block, LARGE_BATCH * 10)
+    meter(lambda one: PrebuiltBatch(one, codec)._build(), lambda: (whole,), 25_000, "bar")
 
 
 def test_slow(meter: Meter) -> None:

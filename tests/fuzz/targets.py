@@ -47,6 +47,7 @@ from barengine.kernel import (
     kernel_class,
 )
 from barengine.model import Framing, Normalize, Period, Watermark
+from tests.encoded import encoded, encoded_state
 from tests.fuzz.mutate import mutated
 from tests.fuzz.schemas import damaged, random_schema, random_value
 from tests.unit.kafka.build import batch as sent_batch
@@ -241,8 +242,8 @@ def pages(rng: Random) -> int:
             taken = turns.take()
             assert taken.pages is not None
             for leaf in taken.leaves:
-                leaf.block.encode(1000)
-            for one in taken.pages.encode(1000, 0):
+                encoded(leaf.block, 1000)
+            for one in encoded_state(taken.pages, 1000):
                 stored |= {
                     record.key or b"": record.value
                     for record in iter_records(one.payload, one.count)

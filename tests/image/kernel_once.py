@@ -12,7 +12,7 @@ from barengine.codec.compile import compile_plan
 from barengine.codec.fields import TICK_SCHEMA, Fields
 from barengine.codec.records import encode_record
 from barengine.codec.varint import encode_varint
-from barengine.kernel import KernelConfig, RecordBatch, kernel_class
+from barengine.kernel import KernelConfig, Payloads, RecordBatch, kernel_class
 from barengine.model import Period
 
 START_MS = 1_750_000_020_000
@@ -36,8 +36,9 @@ def bars(kernel_name: str) -> tuple[int, list[bytes]]:
     records = (encode_record(n, n, None, value(n), []) for n in range(TICKS))
     kernel.process(RecordBatch(b"".join(records), TICKS, 0, START_MS), 0, TICKS, WHOLE)
     kernel.drain()
-    block = kernel.take_bars()
-    return len(block), [part.payload for part in block.encode(WHOLE)]
+    block, payloads = kernel.take_bars(), Payloads(WHOLE)
+    block.encode(payloads)
+    return len(block), [part.payload for part in payloads.encoded()]
 
 
 def main() -> None:

@@ -18,6 +18,7 @@ from barengine.demo.records import InputRecord, OutputRecord
 from barengine.demo.report import Report
 from barengine.kernel import KernelConfig, PureKernel, RecordBatch, Reject
 from barengine.model import Order, Period, Watermark
+from tests.encoded import encoded
 
 PERIOD: Final = Period.parse("5s")
 GRACE_NS: Final = 10**9
@@ -143,10 +144,10 @@ def scene(
             raw.offset_delta,
             raw.key,
             raw.value,
-            encoded.base_time_ms + raw.timestamp_delta,
+            one.base_time_ms + raw.timestamp_delta,
         )
-        for encoded in kernel.take_bars().encode(10**9)
-        for raw in iter_records(encoded.payload, encoded.count)
+        for one in encoded(kernel.take_bars())
+        for raw in iter_records(one.payload, one.count)
     ]
     return Scene(
         ticks,

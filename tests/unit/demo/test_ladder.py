@@ -31,6 +31,7 @@ from barengine.kernel import (
     around_the_clock,
 )
 from barengine.model import NS_PER_S, Order, Period, Watermark
+from tests.encoded import encoded
 from tests.unit.demo.scene import SILENCE_NS, T0, WALL_NS, letter, tick
 
 LADDER: Final = tuple(map(Period.parse, ("1s", "5s", "15s")))
@@ -90,10 +91,10 @@ class Ladder:
         self.turns.drain()
         taken: Taken = self.turns.take()
         for leaf in taken.leaves:
-            for encoded in leaf.block.encode(10**9):
+            for one in encoded(leaf.block):
                 topic = self.written[leaf.rung, leaf.kind]
-                for raw in iter_records(encoded.payload, encoded.count):
-                    time_ms = encoded.base_time_ms + raw.timestamp_delta
+                for raw in iter_records(one.payload, one.count):
+                    time_ms = one.base_time_ms + raw.timestamp_delta
                     topic.append(OutputRecord(2, len(topic), raw.key, raw.value, time_ms))
         self.late += [_letter(one) for one in taken.refused]
 

@@ -15,6 +15,7 @@ from barengine.engine.partition import Snapshot
 from barengine.engine.state import StateImage, StateRecord
 from barengine.kernel import BarBlock, Kind, Reject
 from barengine.naming import split
+from tests.encoded import encoded
 
 _SCHEMA = fastavro.parse_schema(bar_schema(9))
 _SMALL_BATCH = 500
@@ -61,14 +62,14 @@ class Commit:
 
 def read_bars(block: BarBlock) -> Iterator[BarRecord]:
     """Encode a block and read the bars back, as a consumer would."""
-    for encoded in block.encode(_SMALL_BATCH):
-        for record in iter_records(encoded.payload, encoded.count):
+    for one in encoded(block, _SMALL_BATCH):
+        for record in iter_records(one.payload, one.count):
             assert record.key is not None
             assert record.value is not None
             stream = io.BytesIO(record.value)
             row: Any = fastavro.schemaless_reader(stream, _SCHEMA, None)
             assert not stream.read(), "bytes behind the bar"
-            time_ms = encoded.base_time_ms + record.timestamp_delta
+            time_ms = one.base_time_ms + record.timestamp_delta
             yield BarRecord(record.key, record.value, time_ms, row)
 
 

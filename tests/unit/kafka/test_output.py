@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import itertools
 from typing import Any
 
 import pytest
 from aiokafka.record.memory_records import MemoryRecords
-from hypothesis import given
 from hypothesis import strategies as st
 
 from barengine.codec.records import encode_record, iter_records, parse_headers
@@ -37,35 +35,6 @@ def as_records(batches: list[EncodedRecords]) -> list[OutRecord]:
 def built(batch: PrebuiltBatch) -> Any:
     batch._set_producer_state(77, 3, 5)
     return MemoryRecords(batch._build()).next_batch()
-
-
-@given(st.lists(out_records, max_size=20), st.integers(0, 500))
-def test_packing_keeps_every_record(records: list[OutRecord], max_bytes: int) -> None:
-    """Whatever the limit, all records come out again in order, with key, value, headers, time."""
-    batches = build_records(records, max_bytes)
-    assert as_records(batches) == records
-    assert all(one.count for one in batches)
-    assert all(len(one.payload) <= max_bytes or one.count == 1 for one in batches)
-
-
-def test_batches_are_filled() -> None:
-    """Two neighbouring payloads would not have fitted into one."""
-    batches = build_records(RECORDS, 1000)
-    sizes = [len(one.payload) for one in batches]
-    assert all(size + following > 1000 for size, following in itertools.pairwise(sizes))
-
-
-def test_the_layout_is_that_of_the_codec() -> None:
-    """The fast encoder writes byte for byte what the readable one writes."""
-    records = [
-        OutRecord(b"k", b"v" * 300, [("header", b"1"), ("null", None)], 5000),
-        OutRecord(None, None, [], 4000),
-    ]
-    [batch] = build_records(records, 10_000)
-    assert batch.payload == encode_record(0, 0, b"k", b"v" * 300, records[0].headers) + (
-        encode_record(1, -1000, None, None)
-    )
-    assert (batch.count, batch.base_time_ms, batch.max_time_ms) == (2, 5000, 5000)
 
 
 def test_no_records_are_no_batches() -> None:

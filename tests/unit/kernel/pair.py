@@ -18,6 +18,7 @@ from barengine.kernel import (
 )
 from barengine.kernel._protocol import SlowDecoder
 from barengine.model import Bar
+from tests.encoded import encoded, encoded_state
 
 _T = TypeVar("_T")
 
@@ -92,7 +93,7 @@ class Pair:
         pure, compiled = (
             (
                 *(len(block), block.skipped, block.bars()),
-                *(block.encode(max_bytes), block.encode(EVERYTHING)),
+                *(encoded(block, max_bytes), encoded(block)),
             )
             for block in blocks
         )
@@ -121,8 +122,8 @@ class Pair:
 
 def _told(block: SeriesBlock, max_bytes: int) -> tuple[object, ...]:
     """Everything that a block tells."""
-    encoded = block.encode(max_bytes, 1_750_000_000_000)
-    return len(block), block.states(), encoded, block.encode(EVERYTHING, 0)
+    some = encoded_state(block, max_bytes, 1_750_000_000_000)
+    return len(block), block.states(), some, encoded_state(block)
 
 
 def _outcome(call: Callable[[Kernel], _T], kernel: Kernel) -> _T | Exception:

@@ -25,6 +25,7 @@ from barengine.kernel import (
     book_class,
 )
 from barengine.model import DAY_NS, NS_PER_S, Bar, Order, Period, Touch, Watermark
+from tests.encoded import encoded_state
 from tests.unit.kernel.build import NOON_MS, NOON_NS, TICK_PLAN, batch, tick_value
 from tests.unit.kernel.sized import size_bytes, sized_plan
 
@@ -169,7 +170,7 @@ class Stage:
         self.refused += taken.refused
         self.dead += taken.dead
         assert taken.pages is not None
-        for one in taken.pages.encode(2**31 - 1, 0):
+        for one in encoded_state(taken.pages):
             for record in iter_records(one.payload, one.count):
                 self.pages.pop(record.key or b"", None)
                 if record.value is not None:

@@ -14,6 +14,7 @@ from barengine.codec.records import iter_records
 from barengine.kernel import BarBlock, Kernel
 from barengine.model import KeyFormat
 from barengine.naming import split
+from tests.encoded import encoded
 from tests.unit.kernel.build import NOON_MS, feed, tick, tick_plan, varint
 from tests.unit.kernel.conftest import Make
 
@@ -44,7 +45,7 @@ def closed(kernel: Kernel, *values: bytes) -> BarBlock:
 def records(block: BarBlock, max_bytes: int = EVERYTHING) -> list[tuple[bytes, bytes, int]]:
     """Key, value and timestamp of every record of a block."""
     found = []
-    for part in block.encode(max_bytes):
+    for part in encoded(block, max_bytes):
         for place, record in enumerate(iter_records(part.payload, part.count)):
             assert record.key is not None
             assert record.value is not None
@@ -110,7 +111,7 @@ def test_payloads_keep_to_their_size(make: Make) -> None:
     block = closed(kernel, *ticks, tick(10_000, symbol="Y"))
     whole = [key for key, _, _ in records(block)]
     for max_bytes in (-1, 0, 1, 200, 201, 500, 5000):
-        parts = block.encode(max_bytes)
+        parts = encoded(block, max_bytes)
         assert all(part.count == 1 or len(part.payload) <= max_bytes for part in parts)
         assert [key for key, _, _ in records(block, max_bytes)] == whole
         assert all(part.base_time_ms <= part.max_time_ms for part in parts)
@@ -120,7 +121,7 @@ def test_the_largest_timestamp_is_told(make: Make) -> None:
     """base_time is the first bar's, max_time the largest: a batch header needs both."""
     kernel = make(grace_ns=3600 * 10**9)
     block = closed(kernel, tick(120), tick(0), tick(60), tick(20_000))
-    (part,) = block.encode(EVERYTHING)
+    (part,) = encoded(block)
     assert (part.base_time_ms, part.max_time_ms) == (NOON_MS, NOON_MS + 120_000)
 
 
@@ -140,5 +141,5 @@ def test_nothing_closed_is_an_empty_block(make: Make) -> None:
     kernel = make()
     block = closed(kernel, tick(0), tick(60))
     assert (len(block), len(kernel.take_bars())) == (1, 0)
-    assert kernel.take_bars().encode(100) == []
+    assert encoded(kernel.take_bars(), 100) == []
     assert kernel.take_bars().bars() == []

@@ -40,6 +40,7 @@ from barengine.model import (
     Period,
     Watermark,
 )
+from tests.encoded import encoded, encoded_state
 from tests.fuzz.mutate import mutated
 from tests.unit.kernel.build import NOON_NS, batch, text, varint
 from tests.unit.kernel.sized import size_bytes, sized_plan
@@ -214,7 +215,7 @@ class Twins:
         """Take the pages that changed."""
         size = self.rng.choice((1, 500, ALL))
         blocks = [book.take_pages() for book in self.books]
-        pure, compiled = ((len(b), b.encode(size, 7)) for b in blocks)
+        pure, compiled = ((len(b), encoded_state(b, size, 7)) for b in blocks)
         assert compiled == pure
         for key, value in records(blocks[0]):
             self.pages.pop(key, None)
@@ -272,7 +273,7 @@ def told(page: Page, size: int) -> object:
     leaves = [
         (
             *(leaf.rung, leaf.kind, leaf.filled, len(leaf.block), leaf.block.skipped),
-            *(leaf.block.bars(), leaf.block.encode(size)),
+            *(leaf.block.bars(), encoded(leaf.block, size)),
         )
         for leaf in page.leaves
     ]
@@ -283,7 +284,7 @@ def records(block: BookBlock) -> list[tuple[bytes, bytes | None]]:
     """As keys and values."""
     return [
         (record.key or b"", record.value)
-        for one in block.encode(ALL, 0)
+        for one in encoded_state(block)
         for record in iter_records(one.payload, one.count)
     ]
 

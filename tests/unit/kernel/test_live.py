@@ -10,6 +10,7 @@ from barengine.codec.bar import bar_schema
 from barengine.codec.records import iter_records
 from barengine.kernel import BarBlock, Kernel
 from barengine.model import KeyFormat, Watermark
+from tests.encoded import encoded
 from tests.unit.kernel.build import NOON_NS, feed, take, tick
 from tests.unit.kernel.conftest import Make
 
@@ -82,7 +83,7 @@ def records(block: BarBlock) -> list[tuple[bytes | None, dict[str, object]]]:
     """Keys, and values behind one byte of header."""
     schema = fastavro.parse_schema(bar_schema(9))
     out = []
-    for one in block.encode(10**6):
+    for one in encoded(block):
         for record in iter_records(one.payload, one.count):
             assert record.value is not None
             assert record.value[:1] == b"L"
@@ -99,7 +100,7 @@ def test_a_live_bar_is_keyed_by_its_series_and_not_final(make: Make) -> None:
         feed(kernel, tick(0, 7, "a|b"))
         [(key, value)] = records(kernel.take_live())
         assert (key, value["final"], value["tick_count"]) == (b"A|a\\|b", False, 1)
-        assert not kernel.take_live().encode(100)
+        assert not encoded(kernel.take_live(), 100)
 
 
 def test_partial_bars_are_left_out_if_so_configured(make: Make) -> None:

@@ -12,12 +12,13 @@ from barengine.engine.state import StateRecord
 from barengine.engine.stored import StoredWindows
 from barengine.kafka.output import PrebuiltBatch
 from barengine.kafka.sink import OutBatch
-from barengine.kernel import KernelConfig, Kind, Leaf, PureKernel, Reject, SeriesState
-from barengine.kernel._pure_block import PureSeriesBlock
+from barengine.kernel import BlockForm, KernelConfig, Kind, Leaf, PureKernel, Reject, SeriesState
+from barengine.kernel._pure_block import PureBarBlock, PureSeriesBlock
 from barengine.model import NS_PER_MS, Period, Reason
 from barengine.service.outbox import Outbox
 from barengine.service.topics import Topics
 from barengine.settings import load_settings
+from tests.unit.kernel.test_merge import of_tick
 
 LIMIT = 64 * 1024
 NO_HEADERS = b"\x00"
@@ -26,16 +27,28 @@ SECOND = 10**9
 
 def outbox() -> Outbox:
     settings = load_settings(None, {"BARENGINE_OUTPUT_TOPIC": "bars", "BARENGINE_WINDOW": "5s"})
-    names = ("bars", settings.late_topic, settings.dead_topic, settings.state_topic)
+    names = (
+        "bars",
+        "bars_corrections",
+        settings.late_topic,
+        settings.dead_topic,
+        settings.state_topic,
+    )
     return Outbox(settings, Topics(4, dict.fromkeys(names, LIMIT)), 3)
 
 
-def snapshot(*, late: list[Reject] | None = None, dead: list[Reject] | None = None) -> Snapshot:
+def snapshot(
+    *,
+    late: list[Reject] | None = None,
+    dead: list[Reject] | None = None,
+    state: list[StateRecord] | None = None,
+    leaves: list[Leaf] | None = None,
+) -> Snapshot:
     kernel = PureKernel(KernelConfig(Period.parse("5s"), 0))
     series = PureSeriesBlock([SeriesState("a", "b", 1, 2)])
     gone = [StateRecord(b"series|a|b", None)]
-    state = [StateRecord(b"partition", b"value")]
-    bars = [Leaf(0, Kind.FINAL, kernel.take_bars())]
+    state = state or [StateRecord(b"partition", b"value")]
+    bars = leaves or [Leaf(0, Kind.FINAL, kernel.take_bars())]
     windows = StoredWindows(kernel, {}, 5, 100).take(10, 5, may_store=True)
     return Snapshot(
         *(10, 5, 1, bars, late or [], dead or [], [], []),
@@ -90,13 +103,31 @@ def test_every_batch_goes_to_the_input_partitions_number_and_the_state_comes_las
     [letters, *state] = batches
     assert letters.topic == "tick_dead"
     assert {batch.topic for batch in state} == {"barengine.ticks.state"}
-    records = [one for batch in state for one in iter_records(batch.records.payload, 1)]
+    records = [
+        one for batch in state for one in iter_records(batch.records.payload, batch.records.count)
+    ]
     assert [(one.key, one.value is None) for one in records] == [
         (b"series|a|b", True),
         (b"series|a|b", False),
         (b"partition", False),
     ]
     assert {batch.records.base_time_ms for batch in state} == {7}
+
+
+def test_a_topic_gets_few_batches() -> None:
+    """The broker takes one batch of a partition after the other: bars of several closes are in one,
+    and so is all state, unless that would be larger than the topic takes."""
+    block = PureBarBlock(BlockForm("5s"), [of_tick(0, 7, 1)])
+    twice = [Leaf(0, Kind.FINAL, block), Leaf(0, Kind.CORRECTION, block)] * 2
+    batches = outbox().batches(snapshot(leaves=twice), 0)
+    assert [(one.topic, one.records.count) for one in batches] == [
+        ("bars", 2),
+        ("bars_corrections", 2),
+        ("barengine.ticks.state", 3),
+    ]
+    large = StateRecord(b"partition", bytes(LIMIT))
+    [rest, own] = outbox().batches(snapshot(state=[large]), 0)
+    assert (rest.records.count, own.records.count) == (2, 1)
 
 
 @pytest.mark.parametrize("part", ["key", "value"])

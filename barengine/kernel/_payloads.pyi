@@ -1,0 +1,1 @@
+from barengine.kernel._pure_payloads import Payloads as Payloads

@@ -1,0 +1,31 @@
+"""Blocks as record payloads, the pure ones packed by the pure twin."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from barengine.kernel import BarBlock, BookBlock, EncodedRecords, Payloads, SeriesBlock
+from barengine.kernel._pure_payloads import Payloads as PurePayloads
+
+EVERYTHING: Final = 2**31 - 1
+
+
+def encoded(block: BarBlock, max_bytes: int = EVERYTHING) -> list[EncodedRecords]:
+    """Bars in payloads of at most ``max_bytes``."""
+    payloads = _payloads(block, max_bytes)
+    block.encode(payloads)
+    return payloads.encoded()
+
+
+def encoded_state(
+    block: SeriesBlock | BookBlock, max_bytes: int = EVERYTHING, time_ms: int = 0
+) -> list[EncodedRecords]:
+    """State records in payloads of at most ``max_bytes``."""
+    payloads = _payloads(block, max_bytes)
+    block.encode(payloads, time_ms)
+    return payloads.encoded()
+
+
+def _payloads(block: object, max_bytes: int) -> Payloads:
+    pure = type(block).__name__.startswith("Pure")
+    return PurePayloads(max_bytes) if pure else Payloads(max_bytes)
