@@ -14,8 +14,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from barengine.codec.records import iter_records
 from barengine.engine.rejected import RejectedOffsets
+from barengine.engine.snapshot import Snapshot
 from barengine.engine.state import (
     PartitionRecord,
     StateImage,
@@ -25,33 +25,24 @@ from barengine.engine.state import (
     broker_record,
     differences,
     partition_record,
-    series_record,
     series_tombstone,
 )
-from barengine.engine.stored import StoredWindows, WindowRecords
+from barengine.engine.stored import StoredWindows
 from barengine.engine.turns import Turns
 from barengine.errors import StateError
 from barengine.kernel import (
     BarBlock,
     Book,
-    BookBlock,
     BrokerState,
     Kernel,
-    Leaf,
     Outcome,
-    Payloads,
     RecordBatch,
     Reject,
-    SeriesBlock,
 )
 from barengine.model import LatePolicy, Reason
 
 BAR_BYTES: Final = 192
 """About one bar record with its key: to guess how large the next transaction will be."""
-
-
-_ALL: Final = 2**31 - 1
-"""Bytes of one payload: more than there ever are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,58 +51,6 @@ class LogRange:
 
     start: int
     end: int
-
-
-@dataclass(slots=True)
-class Snapshot:
-    """Everything one transaction must carry, taken at one instant."""
-
-    commit_offset: int
-    low_water: int
-    seq: int
-    leaves: list[Leaf]
-    """Bars, by the topic they go to."""
-    late: list[Reject]
-    dead: list[Reject]
-    dropped: list[Reject]
-    """Late ticks under LATE_POLICY=drop: they leave as counts alone."""
-    corrected: list[Reject]
-    """Late ticks that went into corrections: they leave as counts alone."""
-    tombstones: list[StateRecord]
-    """Of series, to be written before these: a forgotten one may have come back since."""
-    series: SeriesBlock
-    pages: BookBlock | None
-    """None without a book."""
-    windows: WindowRecords
-    """Those that are stored in full, if any."""
-    state: list[StateRecord]
-    """The rest of the state, the partition's own record last."""
-
-    @property
-    def records(self) -> int:
-        """About how many records it makes; a window that is stored counts as one, too."""
-        rejects = len(self.late) + len(self.dead)
-        bars = sum(len(leaf.block) for leaf in self.leaves)
-        pages = len(self.pages) if self.pages is not None else 0
-        state = len(self.series) + pages + len(self.windows) + len(self.tombstones)
-        return bars + state + rejects
-
-    def all_state(self) -> list[StateRecord]:
-        """Every state record as an object, in their order: for tests and tools."""
-        pages = Payloads(_ALL)
-        if self.pages is not None:
-            self.pages.encode(pages, 0)
-        return [
-            *self.tombstones,
-            *map(series_record, self.series.states()),
-            *(
-                StateRecord(record.key or b"", record.value)
-                for one in pages.encoded()
-                for record in iter_records(one.payload, one.count)
-            ),
-            *self.windows.records(),
-            *self.state,
-        ]
 
 
 @dataclass(slots=True)

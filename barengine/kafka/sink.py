@@ -1,8 +1,9 @@
 """Everything that one partition's task writes, one transaction after the other.
 
-aiokafka 0.14 has four traps here, each with a test: it commits a transaction one of whose batches
+aiokafka 0.14 has five traps here, each with a test: it commits a transaction one of whose batches
 was refused; it retries without end while the broker is gone; it may wait for ever when it is
-stopped then; and it leaves futures behind whose errors nobody fetches.
+stopped then; it leaves futures behind whose errors nobody fetches; and it lets a transaction that
+follows another wait (``markers``).
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from barengine.errors import (
 )
 from barengine.kafka.client import ConnectionConfig
 from barengine.kafka.closing import hang_up_at_the_end, retrieve, throw_away
+from barengine.kafka.markers import ask_again_soon
 from barengine.kafka.output import PrebuiltBatch
 from barengine.kafka.translate import summary, translate
 from barengine.kernel import EncodedRecords
@@ -124,6 +126,7 @@ class TransactionalSink:
             request_timeout_ms=_REQUEST_TIMEOUT_MS,
             retry_backoff_ms=_RETRY_MS,
         )
+        ask_again_soon(self._producer)
         try:
             async with asyncio.timeout(_FENCE_S):
                 await self._producer.start()

@@ -8,7 +8,8 @@ import time
 from collections.abc import AsyncIterator, Iterable
 from typing import Final
 
-from barengine.engine.partition import PartitionEngine, Snapshot
+from barengine.engine.partition import PartitionEngine
+from barengine.engine.snapshot import Snapshot
 from barengine.errors import TaskMovedError, TransactionTimeoutError
 from barengine.kafka.sink import OutBatch, TransactionalSink
 from barengine.kernel import Kind, Reject

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Final
 
 from barengine.codec.records import parse_headers
-from barengine.engine.partition import Snapshot
-from barengine.engine.state import StateRecord
+from barengine.engine.snapshot import Snapshot
 from barengine.kafka.output import OutRecord, built_size
 from barengine.kafka.sink import OutBatch
 from barengine.kernel import BarBlock, Payloads, Reject
@@ -40,7 +39,7 @@ class Outbox:
             limit = self._topics.max_bytes[topic]
             for reject in rejects:
                 lanes[topic].add(*self._fit(self._letter(reject), limit))
-        _encode_state(snapshot, lanes[settings.state_topic], wall_ns // NS_PER_MS)
+        snapshot.encode_state(lanes[settings.state_topic], wall_ns // NS_PER_MS)
         return self._batches(lanes)
 
     def live(self, block: BarBlock) -> list[OutBatch]:
@@ -104,18 +103,3 @@ class _Lanes(dict[str, Payloads]):
         room = max(self._topics.max_bytes[topic] - _BATCH_HEADROOM, _BATCH_HEADROOM)
         self[topic] = lane = Payloads(room)
         return lane
-
-
-def _encode_state(snapshot: Snapshot, to: Payloads, wall_ms: int) -> None:
-    """What is forgotten first, as it may have come back, and the partition's own record last."""
-
-    def add(records: Iterable[StateRecord]) -> None:
-        for key, value in records:
-            to.add(key, value, (), wall_ms)
-
-    add(snapshot.tombstones)
-    snapshot.series.encode(to, wall_ms)
-    if snapshot.pages is not None:
-        snapshot.pages.encode(to, wall_ms)
-    add(snapshot.windows.records())
-    add(snapshot.state)

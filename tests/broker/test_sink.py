@@ -14,6 +14,7 @@ from aiokafka.producer.sender import AddPartitionsToTxnHandler
 from barengine.errors import KafkaUnavailableError, RefusedBatchError, TaskMovedError
 from barengine.kafka.client import ConnectionConfig
 from barengine.kafka.compression import CODECS
+from barengine.kafka.markers import Waits
 from barengine.kafka.output import OutRecord, PrebuiltBatch, build_records
 from barengine.kafka.sink import OutBatch, TransactionalSink
 from tests.broker.records import make_topic, read_output
@@ -63,6 +64,27 @@ async def complaints() -> AsyncIterator[list[dict[str, Any]]]:
     assert found == []
     others = asyncio.all_tasks() - {asyncio.current_task()}
     assert not [task for task in others if "aiokafka" in repr(task)]
+
+
+async def test_a_transaction_that_follows_another_asks_again_soon(
+    bootstrap: str, topic_name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The coordinator acknowledges a commit before its markers are written: of many commits in a
+    row some come too soon, and aiokafka asks by our handler, which does not wait for 20 ms."""
+    make_topic(bootstrap, topic_name, 1)
+    asked = []
+
+    def again(waits: Waits) -> float:
+        asked.append(waits)
+        return 0.001
+
+    monkeypatch.setattr(Waits, "again", again)
+    values = [b"%d" % number for number in range(100)]
+    async with sink(bootstrap, topic_name) as one:
+        for value in values:
+            await one.commit(out(topic_name, value))
+    assert asked
+    assert committed(bootstrap, topic_name) == values
 
 
 async def test_topics_are_known_before_the_first_commit(

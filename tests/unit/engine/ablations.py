@@ -11,8 +11,9 @@ from typing import Any, Final
 
 import pytest
 
-from barengine.engine.partition import PartitionEngine, Snapshot
+from barengine.engine.partition import PartitionEngine
 from barengine.engine.rejected import RejectedOffsets
+from barengine.engine.snapshot import Snapshot
 from barengine.engine.state import StateRecord, StoredBlock
 from barengine.engine.stored import StoredWindows, WindowRecords
 from barengine.kernel import (

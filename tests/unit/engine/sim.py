@@ -12,8 +12,9 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from barengine.codec.plan import FieldPlan
-from barengine.engine.partition import LogRange, PartitionEngine, Snapshot
+from barengine.engine.partition import LogRange, PartitionEngine
 from barengine.engine.restore import Restore
+from barengine.engine.snapshot import Snapshot
 from barengine.engine.state import StateRecord
 from barengine.kernel import (
     BookConfig,

@@ -11,7 +11,7 @@ import fastavro
 
 from barengine.codec.bar import bar_schema
 from barengine.codec.records import iter_records
-from barengine.engine.partition import Snapshot
+from barengine.engine.snapshot import Snapshot
 from barengine.engine.state import StateImage, StateRecord
 from barengine.kernel import BarBlock, Kind, Reject
 from barengine.naming import split

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from barengine.engine import turns
-from barengine.engine.partition import Snapshot
+from barengine.engine.snapshot import Snapshot
 from barengine.kafka.raw import Fetch
 from barengine.kafka.sink import OutBatch
 from barengine.kernel import Kernel, kernel_class

@@ -7,7 +7,7 @@ import random
 import pytest
 
 from barengine.codec.records import iter_records, parse_headers
-from barengine.engine.partition import Snapshot
+from barengine.engine.snapshot import Snapshot
 from barengine.engine.state import StateRecord
 from barengine.engine.stored import StoredWindows
 from barengine.kafka.output import PrebuiltBatch
