@@ -20,6 +20,7 @@ from rich.console import Console
 
 from barengine.kafka.local import LocalKafka
 from benchmarks import compare, marks, one_tick, scaling
+from benchmarks.child import end_as_by_ctrl_c
 from benchmarks.load import FOLDER
 from benchmarks.report import Section, machine, markdown, show
 from benchmarks.rounds import Options
@@ -100,4 +101,5 @@ def _positive(text: str) -> int:
 
 
 if __name__ == "__main__":
+    end_as_by_ctrl_c()
     sys.exit(main())

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -28,6 +30,11 @@ class Moment(NamedTuple):
 
     at: float
     cpu_s: float
+
+
+def end_as_by_ctrl_c() -> None:
+    """Let SIGTERM end this program in good order, so that nothing it has started outlives it."""
+    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
 
 
 class Child:

@@ -15,6 +15,7 @@ from rich.console import Console
 from rich.table import Table
 
 from barengine.kafka.local import LocalKafka
+from benchmarks.child import end_as_by_ctrl_c
 from benchmarks.contenders import java
 from benchmarks.recovery import scenarios, streams
 
@@ -85,4 +86,5 @@ def main() -> int:
 
 
 if __name__ == "__main__":
+    end_as_by_ctrl_c()
     sys.exit(main())

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import signal
+import subprocess
 import sys
 from pathlib import Path
 
@@ -57,3 +59,27 @@ def test_nothing_is_left_of_a_child(tmp_path: Path) -> None:
         assert eventually(lambda: child.records > 0)
         assert not is_gone(child.records)
     assert eventually(lambda: is_gone(child.records))
+
+
+ENDS = """
+import time
+from pathlib import Path
+from benchmarks.child import Child, end_as_by_ctrl_c
+from benchmarks.contender import Command
+end_as_by_ctrl_c()
+with Child(Command({argv!r}), Path({log!r})) as child:
+    while not child.records: time.sleep(0.01)
+    print(child.records, flush=True)
+    time.sleep(600)
+"""
+
+
+def test_sigterm_leaves_nothing_behind(tmp_path: Path) -> None:
+    """A benchmark that is told to end takes its children with it."""
+    text = ENDS.format(argv=python(HAS_CHILD).argv, log=str(tmp_path / "log"))
+    with subprocess.Popen([sys.executable, "-c", text], stdout=subprocess.PIPE) as program:
+        assert program.stdout is not None
+        grandchild = int(program.stdout.readline())
+        program.terminate()
+        assert program.wait(60) == 128 + signal.SIGTERM
+    assert eventually(lambda: is_gone(grandchild))
