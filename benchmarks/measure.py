@@ -140,12 +140,14 @@ class _Watched:
 
     def _wait(self, condition: Any, limit_s: float) -> bool:
         stop = time.perf_counter() + limit_s
-        while not condition():
-            if self._child.exited or time.perf_counter() > stop:
+        while True:
+            over = self._child.exited or time.perf_counter() > stop
+            if condition():  # asked last: it may have said so as it ended
+                return True
+            if over:
                 return False
             self._child.changed.wait(_POLL_S)
             self._child.changed.clear()
-        return True
 
     def _all_read(self) -> bool:
         self.end = self._child.done
