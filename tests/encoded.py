@@ -7,12 +7,12 @@ from typing import Final
 from barengine.kernel import BarBlock, BookBlock, EncodedRecords, Payloads, SeriesBlock
 from barengine.kernel._pure_payloads import Payloads as PurePayloads
 
-EVERYTHING: Final = 2**31 - 1
+EVERYTHING: Final = 2**62
 
 
 def encoded(block: BarBlock, max_bytes: int = EVERYTHING) -> list[EncodedRecords]:
     """Bars in payloads of at most ``max_bytes``."""
-    payloads = _payloads(block, max_bytes)
+    payloads = payloads_for(block, max_bytes)
     block.encode(payloads)
     return payloads.encoded()
 
@@ -21,11 +21,12 @@ def encoded_state(
     block: SeriesBlock | BookBlock, max_bytes: int = EVERYTHING, time_ms: int = 0
 ) -> list[EncodedRecords]:
     """State records in payloads of at most ``max_bytes``."""
-    payloads = _payloads(block, max_bytes)
+    payloads = payloads_for(block, max_bytes)
     block.encode(payloads, time_ms)
     return payloads.encoded()
 
 
-def _payloads(block: object, max_bytes: int) -> Payloads:
+def payloads_for(block: object, max_bytes: int = EVERYTHING) -> Payloads:
+    """The twin of it, empty."""
     pure = type(block).__name__.startswith("Pure")
     return PurePayloads(max_bytes) if pure else Payloads(max_bytes)

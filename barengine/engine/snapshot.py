@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -32,7 +32,8 @@ class Snapshot:
     """Late ticks that went into corrections: they leave as counts alone."""
     tombstones: list[StateRecord]
     """Of series, to be written before these: a forgotten one may have come back since."""
-    series: SeriesBlock
+    series: Sequence[SeriesBlock]
+    """Of one series the last state counts."""
     pages: BookBlock | None
     """None without a book."""
     windows: WindowRecords
@@ -46,7 +47,7 @@ class Snapshot:
         rejects = len(self.late) + len(self.dead)
         bars = sum(len(leaf.block) for leaf in self.leaves)
         pages = len(self.pages) if self.pages is not None else 0
-        state = len(self.series) + pages + len(self.windows) + len(self.tombstones)
+        state = sum(map(len, self.series)) + pages + len(self.windows) + len(self.tombstones)
         return bars + state + rejects
 
     def encode_state(self, to: Payloads, time_ms: int) -> None:
@@ -57,7 +58,8 @@ class Snapshot:
                 to.add(key, value, (), time_ms)
 
         add(self.tombstones)
-        self.series.encode(to, time_ms)
+        for block in self.series:
+            block.encode(to, time_ms)
         if self.pages is not None:
             self.pages.encode(to, time_ms)
         add(self.windows.records())

@@ -12,7 +12,6 @@ too many for one transaction no tick is taken before the next one.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 from barengine.kernel import (
@@ -21,10 +20,8 @@ from barengine.kernel import (
     Kernel,
     Kind,
     Leaf,
-    Payloads,
     Reject,
     SeriesBlock,
-    SeriesState,
 )
 from barengine.model import INT64_MAX, NEVER
 
@@ -43,7 +40,8 @@ class Taken(NamedTuple):
     """Late ticks that no bar was kept for any more."""
     dead: list[Reject]
     """Late ticks that no bar could hold."""
-    series: SeriesBlock
+    series: list[SeriesBlock]
+    """As they were taken; of one series the last state counts."""
     pages: BookBlock | None
     """None without a book."""
 
@@ -129,7 +127,7 @@ class Turns:
             self._corrected,
             [one for one in self._refused if one.reason.late],
             [one for one in self._refused if not one.reason.late],
-            _Several(self._series) if len(self._series) > 1 else self._series[0],
+            self._series,
             self._book.take_pages() if self._book is not None else None,
         )
         self._leaves, self._corrected, self._refused, self._series = [], [], [], []
@@ -140,7 +138,7 @@ class Turns:
     def _turn(self) -> None:
         self._kernel.drain()
         series = self._kernel.take_series()
-        if len(series) or not self._series:
+        if len(series):
             self._series.append(series)
         block = self._kernel.take_bars()
         if self._book is None:
@@ -152,20 +150,3 @@ class Turns:
         self._refused += page.refused
         refused = {one.offset for one in page.refused}
         self._corrected += [one for one in late if one.offset not in refused]
-
-
-class _Several:
-    """States of series that were taken one block after the other; the last of each counts."""
-
-    def __init__(self, blocks: Sequence[SeriesBlock]) -> None:
-        self._blocks = blocks
-
-    def __len__(self) -> int:
-        return sum(map(len, self._blocks))
-
-    def encode(self, to: Payloads, time_ms: int) -> None:
-        for block in self._blocks:
-            block.encode(to, time_ms)
-
-    def states(self) -> list[SeriesState]:
-        return [one for block in self._blocks for one in block.states()]

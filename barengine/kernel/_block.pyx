@@ -20,11 +20,12 @@ IS_MIXED; the other fields always count. ``bars`` of another CompiledBarBlock ca
 its ``_bars`` and ``_names``.
 """
 
-from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
+from cpython.bytes cimport PyBytes_FromStringAndSize
 from libc.stdint cimport INT64_MAX, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libc.stdlib cimport free, malloc
 from libc.string cimport memcpy, memset
 
+from barengine.kernel._bridge cimport bytes_of, to_text
 from barengine.kernel._encode cimport (
     Output,
     Remembered,
@@ -51,18 +52,6 @@ from barengine.kernel._wire cimport Bytes
 from barengine.codec.bar import CAUSES, ORIGINS
 from barengine.kernel._protocol import SeriesState, WindowBlock
 from barengine.model import Bar, KeyFormat, Order
-
-
-cdef str _text(Bytes content):
-    return PyBytes_FromStringAndSize(<const char*>content.p, content.n).decode()
-
-
-cdef Bytes _view(bytes content) noexcept:
-    """A view of a bytes object that its holder keeps alive."""
-    cdef Bytes view
-    view.p = <const uint8_t*>PyBytes_AS_STRING(content)
-    view.n = PyBytes_GET_SIZE(content)
-    return view
 
 
 cdef object _number(Wide value):
@@ -106,9 +95,9 @@ cdef CompiledBarBlock empty_block(form):
     cdef CompiledBarBlock block = CompiledBarBlock.__new__(CompiledBarBlock)
     period = form.period.encode()
     block._kept = (period, form.key_header, form.value_header)
-    block._form.period_name = _view(period)
-    block._form.key_header = _view(form.key_header)
-    block._form.value_header = _view(form.value_header)
+    block._form.period_name = bytes_of(period)
+    block._form.key_header = bytes_of(form.key_header)
+    block._form.value_header = bytes_of(form.value_header)
     block._form.by_offset = form.order is Order.OFFSET
     block._form.avro_keys = form.key_format is KeyFormat.AVRO
     block._form.skip_partial = form.skip_partial
@@ -175,8 +164,8 @@ cdef class CompiledBarBlock:
         symbol.p = broker.p + broker.n
         symbol.n = one.symbol_size
         return Bar(
-            broker=_text(broker),
-            symbol=_text(symbol),
+            broker=to_text(broker),
+            symbol=to_text(symbol),
             bucket_start_ns=one.bar.start,
             bucket_end_ns=one.end,
             open=one.bar.open,
@@ -321,7 +310,7 @@ cdef class CompiledSeriesBlock:
             broker.n = one.broker_size
             symbol.p = broker.p + broker.n
             symbol.n = one.symbol_size
-            found.append(SeriesState(_text(broker), _text(symbol), one.closed, one.clock))
+            found.append(SeriesState(to_text(broker), to_text(symbol), one.closed, one.clock))
         return found
 
     def encode(self, Payloads to, int64_t time_ms):

@@ -7,7 +7,6 @@ from barengine.kernel._encode cimport Output
 from barengine.kernel._memo cimport MOST_RUNGS, Domain, Memo, Side
 from barengine.kernel._spans cimport Span
 from barengine.kernel._store cimport Closed, ClosedBars
-from barengine.kernel._wire cimport Bytes
 
 cdef enum:
     KINDS = 2  # of _book.Kind
@@ -20,8 +19,6 @@ cdef struct Leaving:  # a leaf that grows
 
 
 cdef bytes name_key(const uint8_t* names, int broker_size, int symbol_size)
-
-cdef Bytes view(bytes content) noexcept
 
 
 cdef class BookMemory:

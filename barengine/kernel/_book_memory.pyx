@@ -5,12 +5,13 @@
 """
 
 from cpython cimport array
-from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
 from libc.stdint cimport INT64_MAX, int64_t, uint8_t, uint32_t, uint64_t
 from libc.stdlib cimport free
 from libc.string cimport memcpy, memset
 
 from barengine.kernel._book_block cimport CompiledBookBlock
+from barengine.kernel._bridge cimport bytes_of
 from barengine.kernel._encode cimport Output
 from barengine.kernel._memo cimport (
     MOST_RUNGS,
@@ -35,7 +36,6 @@ from barengine.kernel._spans cimport (
     session_span,
 )
 from barengine.kernel._store cimport NEVER, Closed, grown, plus
-from barengine.kernel._wire cimport Bytes
 
 from barengine.kernel._book import AHEAD
 from barengine.kernel._book_starts import Starts
@@ -52,13 +52,6 @@ cdef bytes name_key(const uint8_t* names, int broker_size, int symbol_size):
     p[0], p[1] = <uint8_t>(broker_size >> 8), <uint8_t>broker_size
     memcpy(p + 2, names, broker_size + symbol_size)
     return key
-
-
-cdef Bytes view(bytes content) noexcept:
-    cdef Bytes found
-    found.p = <const uint8_t*>PyBytes_AS_STRING(content)
-    found.n = PyBytes_GET_SIZE(content)
-    return found
 
 
 cdef Column column(array.array content):
@@ -208,12 +201,12 @@ cdef class BookMemory:
     cdef int64_t _domain_named(self, str broker, str symbol) except -1:
         cdef bytes first = broker.encode()
         cdef bytes names = first + symbol.encode()
-        return self._domain(view(names).p, len(first), len(names) - len(first))
+        return self._domain(bytes_of(names).p, len(first), len(names) - len(first))
 
     cdef int64_t _memo_named(self, int64_t place, str broker, str symbol) except -1:
         cdef bytes first = broker.encode()
         cdef bytes names = first + symbol.encode()
-        return self._memo(place, view(names).p, len(first), len(names) - len(first))
+        return self._memo(place, bytes_of(names).p, len(first), len(names) - len(first))
 
     cdef Closed* _open(self, int64_t domain, int64_t at, int rung, const Span* span) except NULL:
         """The place of a bar that opens now, in the open span of its domain, or in this one."""
@@ -288,7 +281,7 @@ cdef class BookMemory:
             flat += self._continuous[rung]
         if flat == 0:
             return INT64_MAX
-        place = self._domain(view(name).p, len(name), 0)
+        place = self._domain(bytes_of(name).p, len(name), 0)
         reached = self._domains[place].closed
         while NEVER < reached < through:
             end = self._next_filled(place, reached, unknown, &left)

@@ -17,7 +17,8 @@ from barengine.kernel._bars cimport (
     put_bar,
 )
 from barengine.kernel._book_block cimport CompiledBookBlock
-from barengine.kernel._book_memory cimport BookMemory, view
+from barengine.kernel._book_memory cimport BookMemory
+from barengine.kernel._bridge cimport bytes_of
 from barengine.kernel._encode cimport (
     BAR,
     NUMBERS,
@@ -56,7 +57,7 @@ cdef bytes to_bytes(Bytes content):
 
 cdef Cursor behind_version(bytes value) except *:
     """Over the content of a state record's value."""
-    cdef Bytes content = view(value)
+    cdef Bytes content = bytes_of(value)
     cdef Cursor cursor
     if content.n < 1:
         raise damaged()
@@ -156,7 +157,7 @@ cdef class BookState(BookMemory):
         missed, _ = self._starts.missed(broker)
         if period not in self._numbers or not self._corrects or missed:
             nothing.p, nothing.n = NULL, -1
-            return self._block.add(view(key), nothing)
+            return self._block.add(bytes_of(key), nothing)
         at = self._memo_named(self._domain_named(broker, symbol), broker, symbol)
         if not keep_bar(&self._memos[at].kept[<int>self._numbers[period]], &bar):
             raise MemoryError
@@ -200,7 +201,7 @@ cdef class BookState(BookMemory):
         cdef uint8_t* p = self._scratch.data + key.n
         memcpy(self._scratch.data, b"kept", 4)
         p[0] = BAR
-        p = put_raw(p + 1, view(self._periods[rung]))
+        p = put_raw(p + 1, bytes_of(self._periods[rung]))
         p[0] = BAR
         key.n = put_digits(p + 1, start) - key.p
         return key
@@ -218,7 +219,7 @@ cdef class BookState(BookMemory):
         p = put_varint(p, count)
         for rung in range(1, self._rungs):
             if (memo.is_open >> rung) & 1:
-                p = put_text(p, view(self._periods[rung]))
+                p = put_text(p, bytes_of(self._periods[rung]))
                 p = put_bar(p, &memo.open[rung], self._by_offset)
         if count:
             p = put_varint(p, 0)
@@ -229,7 +230,7 @@ cdef class BookState(BookMemory):
             p = put_varint(p, count)
         for rung in range(1, self._rungs):
             if cut_of(memo, rung) != NEVER:
-                p = put_varint(put_text(p, view(self._periods[rung])), cut_of(memo, rung))
+                p = put_varint(put_text(p, bytes_of(self._periods[rung])), cut_of(memo, rung))
         if count:
             p = put_varint(p, 0)
         value.n = p - value.p

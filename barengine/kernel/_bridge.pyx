@@ -37,10 +37,12 @@ _REASONS = {int(reason): reason for reason in Reason}
 # -- bytes ---------------------------------------------------------------------------------------
 
 cdef Bytes bytes_of(bytes content) noexcept:
-    """A view of a bytes object that its holder keeps alive."""
+    """A view of a bytes object that its holder keeps alive; of -1 bytes where there is none."""
     cdef Bytes view
-    view.p = <const uint8_t*>PyBytes_AS_STRING(content)
-    view.n = PyBytes_GET_SIZE(content)
+    view.p, view.n = NULL, -1
+    if content is not None:
+        view.p = <const uint8_t*>PyBytes_AS_STRING(content)
+        view.n = PyBytes_GET_SIZE(content)
     return view
 
 

@@ -3,13 +3,13 @@
 ``_pure_payloads`` is the specification; results are the same to the byte.
 """
 
-from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
-from libc.stdint cimport INT64_MAX, int64_t, uint8_t
+from cpython.bytes cimport PyBytes_FromStringAndSize
+from libc.stdint cimport INT64_MAX, int64_t
 from libc.stdlib cimport free
 from libc.string cimport memset
 
+from barengine.kernel._bridge cimport bytes_of
 from barengine.kernel._encode cimport Packing, Segment, add_record
-from barengine.kernel._wire cimport Bytes
 
 from barengine.codec.records import encode_headers
 from barengine.kernel._pure_payloads import EncodedRecords
@@ -31,7 +31,7 @@ cdef class Payloads:
 
     def add(self, bytes key, bytes value, headers, int64_t time_ms):
         cdef bytes own = encode_headers(headers)
-        if not add_record(&self.packing, time_ms, _view(key), _view(value), _view(own)):
+        if not add_record(&self.packing, time_ms, bytes_of(key), bytes_of(value), bytes_of(own)):
             raise MemoryError
 
     def encoded(self):
@@ -45,13 +45,3 @@ cdef class Payloads:
             )
             found.append(EncodedRecords(payload, one.count, one.base_ms, one.max_ms))
         return found
-
-
-cdef Bytes _view(bytes content) noexcept:
-    """A view of bytes that somebody keeps alive; of -1 bytes where there are none."""
-    cdef Bytes view
-    view.p, view.n = NULL, -1
-    if content is not None:
-        view.p = <const uint8_t*>PyBytes_AS_STRING(content)
-        view.n = PyBytes_GET_SIZE(content)
-    return view

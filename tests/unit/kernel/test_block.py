@@ -14,11 +14,10 @@ from barengine.codec.records import iter_records
 from barengine.kernel import BarBlock, Kernel
 from barengine.model import KeyFormat
 from barengine.naming import split
-from tests.encoded import encoded
+from tests.encoded import EVERYTHING, encoded
 from tests.unit.kernel.build import NOON_MS, feed, tick, tick_plan, varint
 from tests.unit.kernel.conftest import Make
 
-EVERYTHING = 2**62
 SCHEMA = fastavro.parse_schema(bar_schema(9))
 PRICES = ("open", "high", "low", "close")
 RAW_SCHEMA = fastavro.parse_schema(

@@ -12,6 +12,7 @@ from barengine.codec.records import Header, encode_record, iter_records, parse_h
 from barengine.kernel import EncodedRecords, Payloads, _payloads, _pure_payloads
 from barengine.kernel._protocol import SeriesState
 from barengine.kernel._pure_block import PureSeriesBlock
+from tests.encoded import payloads_for
 from tests.unit.kernel.build import tick
 from tests.unit.kernel.conftest import Make
 from tests.unit.kernel.test_block import closed
@@ -90,7 +91,7 @@ def test_blocks_follow_one_another_in_the_same_payload(make: Make) -> None:
     """Whatever comes from one block or another, and what is added to it."""
     block = closed(make(), tick(0, 1.5), tick(60, symbol="Y"))
     series = PureSeriesBlock([SeriesState("a", "b", 1, 2)])
-    to = _pure_payloads.Payloads(10**6) if "Pure" in repr(type(block)) else Payloads(10**6)
+    to = payloads_for(block)
     block.encode(to)
     block.encode(to)
     series.encode(to, 7)

@@ -52,7 +52,7 @@ def snapshot(
     windows = StoredWindows(kernel, {}, 5, 100).take(10, 5, may_store=True)
     return Snapshot(
         *(10, 5, 1, bars, late or [], dead or [], [], []),
-        *(gone, series, None, windows, state),
+        *(gone, [series], None, windows, state),
     )
 
 
