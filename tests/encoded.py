@@ -1,10 +1,19 @@
-"""Blocks as record payloads, the pure ones packed by the pure twin."""
+"""Blocks as record payloads, the pure ones packed by the pure twin; one series as a record."""
 
 from __future__ import annotations
 
 from typing import Final
 
-from barengine.kernel import BarBlock, BookBlock, EncodedRecords, Payloads, SeriesBlock
+from barengine.codec.state import encode_series_key, encode_series_value
+from barengine.engine.state import StateRecord
+from barengine.kernel import (
+    BarBlock,
+    BookBlock,
+    EncodedRecords,
+    Payloads,
+    SeriesBlock,
+    SeriesState,
+)
 from barengine.kernel._pure_payloads import Payloads as PurePayloads
 
 EVERYTHING: Final = 2**62
@@ -30,3 +39,11 @@ def payloads_for(block: object, max_bytes: int = EVERYTHING) -> Payloads:
     """The twin of it, empty."""
     pure = type(block).__name__.startswith("Pure")
     return PurePayloads(max_bytes) if pure else Payloads(max_bytes)
+
+
+def series_record(state: SeriesState) -> StateRecord:
+    """As a block writes it."""
+    return StateRecord(
+        encode_series_key(state.broker, state.symbol),
+        encode_series_value(state.closed_through_ns, state.clock_ns),
+    )

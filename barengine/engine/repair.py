@@ -16,6 +16,7 @@ from barengine.engine.partition import LogRange
 from barengine.engine.rejected import RejectedOffsets
 from barengine.engine.state import (
     PARTITION_KEY,
+    WITH_A_BOOK,
     PartitionRecord,
     StateImage,
     StateRecord,
@@ -25,7 +26,7 @@ from barengine.engine.state import (
     partition_record,
     windows_record,
 )
-from barengine.errors import UnreadableStateError
+from barengine.errors import StateError, UnreadableStateError
 from barengine.kernel import BrokerState
 from barengine.model import NEVER
 
@@ -116,9 +117,19 @@ def plan_adopt(
     Args:
         group: the group's offset and the seq in its tag (None: somebody else set it).
         anew_at: where to begin in a log that ends before C.
+
+    Raises:
+        StateError: a book is of another WATERMARK.
     """
     assert image.partition is not None
     draft = _Draft(image, image.partition)
+    phrases = differences(draft.own.fingerprint, dict(fingerprint))
+    if any(phrase.startswith(f"{WITH_A_BOOK} ") for phrase in phrases):
+        raise StateError(
+            f"{'; '.join(phrases)}: roll-ups, flat bars and corrections are stored for one "
+            f"{WITH_A_BOOK}, under another some of them would leave twice: nothing of it can be "
+            "adopted; set it back, or give the new one a CONTEXT or GROUP_ID of its own"
+        )
     if draft.own.commit_offset > log.end:
         draft.begin_in_a_new_log(anew_at, log)
     if group is not None:
@@ -129,7 +140,6 @@ def plan_adopt(
             draft.skip_lost_commits(offset, seq, log)
     if draft.own.low_water < log.start:
         draft.cut(log.start)
-    phrases = differences(draft.own.fingerprint, dict(fingerprint))
     if phrases:
         draft.change(phrases, fingerprint)
     return draft.plan() if draft.says else None

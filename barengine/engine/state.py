@@ -32,12 +32,7 @@ from typing import Any, Final, NamedTuple
 import fastavro
 
 from barengine.codec.page import encode_page_key
-from barengine.codec.state import (
-    VERSION,
-    decode_series_value,
-    encode_series_key,
-    encode_series_value,
-)
+from barengine.codec.state import VERSION, decode_series_value, encode_series_key
 from barengine.errors import UnreadableStateError
 from barengine.kernel import Book, BookStart, BrokerState, SeriesState, WindowBlock
 from barengine.naming import join, split
@@ -159,14 +154,6 @@ def partition_record(record: PartitionRecord) -> StateRecord:
 def broker_record(state: BrokerState) -> StateRecord:
     """Encode the clocks of one broker."""
     return StateRecord(join("broker", state.broker).encode(), _encode(_BROKER, state._asdict()))
-
-
-def series_record(state: SeriesState) -> StateRecord:
-    """Encode what one series must remember."""
-    return StateRecord(
-        encode_series_key(state.broker, state.symbol),
-        encode_series_value(state.closed_through_ns, state.clock_ns),
-    )
 
 
 def is_series(key: bytes | None) -> bool:

@@ -23,7 +23,6 @@ from barengine.engine.state import (
     broker_record,
     partition_record,
     ranges_record,
-    series_record,
     windows_record,
 )
 from barengine.engine.stored import StoredWindows
@@ -47,7 +46,7 @@ from barengine.kernel import (
     kernel_class,
 )
 from barengine.model import Framing, Normalize, Period, Watermark
-from tests.encoded import encoded, encoded_state
+from tests.encoded import encoded, encoded_state, series_record
 from tests.fuzz.mutate import mutated
 from tests.fuzz.schemas import damaged, random_schema, random_value
 from tests.unit.kafka.build import batch as sent_batch

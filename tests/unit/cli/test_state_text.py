@@ -23,11 +23,11 @@ from barengine.engine.state import (
     broker_record,
     partition_record,
     ranges_record,
-    series_record,
     windows_record,
 )
 from barengine.kernel import BookStart, BrokerState, SeriesState
 from barengine.model import NEVER, Bar
+from tests.encoded import series_record
 
 NS = 10**9
 T0_NS = 1_790_000_000 * NS

@@ -21,7 +21,7 @@ from barengine.engine.state import (
     broker_record,
     partition_record,
 )
-from barengine.errors import UnreadableStateError
+from barengine.errors import StateError, UnreadableStateError
 from barengine.kernel import BrokerState, Kernel
 from barengine.model import NEVER, Watermark
 from tests.unit.engine.log import LEARNED_ID
@@ -209,6 +209,16 @@ def test_what_reads_ticks_otherwise_leaves_no_open_window_whole(name: str) -> No
     """Whether each tick can be read under other fields or another schema nobody knows: all are
     partial."""
     assert adopted({name: "bid"}, {name: "ask"}).brokers["a"].begin_ns == 100
+
+
+@pytest.mark.parametrize("besides", [{}, {"WINDOW": "5s"}])
+def test_a_book_of_another_watermark_is_not_adopted(besides: dict[str, str]) -> None:
+    """Its bars would leave twice; what else has changed makes no difference, and is named too."""
+    stored = {"WATERMARK": "series", "WINDOW": "1s"}
+    message = "WATERMARK was series, is now broker.* set it back, or give the new one a CONTEXT"
+    with pytest.raises(StateError, match=message):
+        adopted(stored, stored | {"WATERMARK": "broker"} | besides)
+    assert adopted(stored, {"WINDOW": "1m"}).partition is not None  # no book any more
 
 
 def test_a_schema_that_was_not_stored_yet_is_no_change() -> None:

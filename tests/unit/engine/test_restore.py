@@ -6,9 +6,9 @@ import pytest
 
 from barengine.codec.page import encode_page_key
 from barengine.engine.restore import Record, Restore
-from barengine.engine.state import series_record
 from barengine.errors import UnreadableStateError
 from barengine.kernel import Kernel, SeriesState, book_class
+from tests.encoded import series_record
 from tests.unit.engine.hours import Trading
 from tests.unit.engine.sim import Rules
 

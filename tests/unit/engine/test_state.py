@@ -19,12 +19,12 @@ from barengine.engine.state import (
     differences,
     partition_record,
     ranges_record,
-    series_record,
     series_tombstone,
 )
 from barengine.errors import StateError, UnreadableStateError
 from barengine.kernel import BrokerState, SeriesState
 from barengine.model import INT64_MAX, INT64_MIN, MAX_NAME_BYTES
+from tests.encoded import series_record
 
 INT64 = st.integers(INT64_MIN, INT64_MAX)
 OFFSETS = st.integers(0, INT64_MAX)
