@@ -124,7 +124,8 @@ def plan_adopt(
     assert image.partition is not None
     draft = _Draft(image, image.partition)
     phrases = differences(draft.own.fingerprint, dict(fingerprint))
-    if any(phrase.startswith(f"{WITH_A_BOOK} ") for phrase in phrases):
+    different = set(changed(json.loads(draft.own.fingerprint), fingerprint))
+    if WITH_A_BOOK in different:
         raise StateError(
             f"{'; '.join(phrases)}: roll-ups, flat bars and corrections are stored for one "
             f"{WITH_A_BOOK}, under another some of them would leave twice: nothing of it can be "
@@ -140,8 +141,8 @@ def plan_adopt(
             draft.skip_lost_commits(offset, seq, log)
     if draft.own.low_water < log.start:
         draft.cut(log.start)
-    if phrases:
-        draft.change(phrases, fingerprint)
+    if different:
+        draft.change(different, phrases, fingerprint)
     return draft.plan() if draft.says else None
 
 
@@ -214,13 +215,14 @@ class _Draft:
         else:
             self._mark({name: one.clock_ns for name, one in self._clocks().items()})
 
-    def change(self, phrases: list[str], fingerprint: Mapping[str, str]) -> None:
+    def change(
+        self, different: set[str], phrases: list[str], fingerprint: Mapping[str, str]
+    ) -> None:
         c, low = self.own.commit_offset, self.own.low_water
         self.says.append(
             f"{'; '.join(phrases)}: holds from C {c:,} on, and for the {c - low:,} records from L "
             f"{low:,} on, which are read again; what was closed stays closed"
         )
-        different = set(changed(json.loads(self.own.fingerprint), fingerprint))
         self.own = self.own._replace(fingerprint=_text(fingerprint))
         lost = self._give_up_windows()  # their ticks before L cannot be read again: see rejected
         if different <= _SAME_TICKS and not lost and not self.image.series:

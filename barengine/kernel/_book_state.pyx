@@ -3,7 +3,6 @@
 ``_pure_book_memory`` is the specification; results are the same to the byte.
 """
 
-from cpython.bytes cimport PyBytes_FromStringAndSize
 from libc.stdint cimport INT64_MAX, int64_t, uint8_t, uint32_t
 from libc.string cimport memcpy
 
@@ -18,7 +17,7 @@ from barengine.kernel._bars cimport (
 )
 from barengine.kernel._book_block cimport CompiledBookBlock
 from barengine.kernel._book_memory cimport BookMemory
-from barengine.kernel._bridge cimport bytes_of
+from barengine.kernel._bridge cimport bytes_of, to_bytes
 from barengine.kernel._encode cimport (
     BAR,
     NUMBERS,
@@ -49,10 +48,6 @@ from barengine.kernel._sums cimport IS_PARTIAL
 from barengine.kernel._wire cimport Bytes, Cursor
 
 from barengine.codec.page import decode_key
-
-
-cdef bytes to_bytes(Bytes content):
-    return PyBytes_FromStringAndSize(<const char*>content.p, content.n)
 
 
 cdef Cursor behind_version(bytes value) except *:
